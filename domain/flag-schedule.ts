@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage } from './flag.ts'
+
+/** How far in the past a new due time may lie: clocks differ, and a request takes its time. */
+export const PAST_TOLERANCE_MS = 60_000
+
+const MAX_COMMENT = 2000
+const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
+
+/** A due time as requests carry it: any zone, kept to the millisecond as UTC. */
+export const DueTime = z
+  .string({ error: ZONE_NEEDED })
+  .pipe(z.iso.datetime({ offset: true, error: ZONE_NEEDED }))
+  .meta({ example: '2026-03-01T10:00:00+01:00' })
+
+export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])
+export type ScheduleStatus = z.infer<typeof ScheduleStatus>
+
+export const ScheduleUpdates = z
+  .strictObject({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() })
+  .refine((updates) => Object.keys(updates).length > 0, 'must name at least one of enabled, rolloutPercentage')
+  .meta({ description: 'What changes at the due time; what is not named stays as it is then' })
+export type ScheduleUpdates = z.infer<typeof ScheduleUpdates>
+
+const Comment = z.string().max(MAX_COMMENT, `must be at most ${MAX_COMMENT} characters`)
+
+export const FlagSchedule = z
+  .object({
+    id: z.uuid(),
+    flagKey: FlagKey,
+    environment: Environment,
+    scheduledAt: Instant,
+    status: ScheduleStatus,
+    updates: z.object({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() }),
+    comment: z.string().nullable(),
+    appliedAt: Instant.nullable(),
+    appliedRevision: z.int().nullable().meta({ description: 'Configuration revision that the change made' }),
+    errorMessage: z.string().nullable(),
+    version: z.int().meta({ description: 'Counts edits; also the ETag' }),
+    createdBy: z.string(),
+    createdAt: Instant,
+    updatedAt: Instant,
+  })
+  .meta({ id: 'FlagSchedule' })
+export type FlagSchedule = z.infer<typeof FlagSchedule>
+
+export const NewSchedule = z.strictObject({
+  scheduledAt: DueTime,
+  updates: ScheduleUpdates,
+  comment: Comment.optional(),
+})
+export type NewSchedule = z.infer<typeof NewSchedule>
+
+export const ScheduleEdit = z
+  .strictObject({ scheduledAt: DueTime.optional(), updates: ScheduleUpdates.optional(), comment: Comment.optional() })
+  .refine((edit) => Object.keys(edit).length > 0, 'must name at least one of scheduledAt, updates, comment')
+export type ScheduleEdit = z.infer<typeof ScheduleEdit>
+
+export interface FoldStep<Due> {
+  schedule: Due
+  before: FlagState
+  after: FlagState
+}
+
+/**
+ * What a flag looks like after `due` schedules, given in the order (due time, sequence): each changes only the fields it
+ * names, so the last one to name a field wins. Returns one step a schedule.
+ */
+export function foldSchedules<Due extends { updates: ScheduleUpdates }>(state: FlagState, due: Due[]): FoldStep<Due>[] {
+  let before = state
+  return due.map((schedule) => {
+    const step = { schedule, before, after: { ...before, ...schedule.updates } }
+    before = step.after
+    return step
+  })
+}
+
+/** One line for people: `enabled → true, rolloutPercentage → 25`. */
+export function describeUpdates(updates: ScheduleUpdates): string {
+  return Object.entries(updates)
+    .map(([field, value]) => `${field} → ${value}`)
+    .join(', ')
+}

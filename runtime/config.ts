@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65535)
+const optional = z.string().min(1).optional()
+
+/** Every setting of the API and the worker, read once at start. The README has the same table for people. */
+const Settings = z.object({
+  NODE_ENV: z.string().default('development'),
+  PORT: port.default(3000),
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
+  INTERLOCK_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{0,40}$/, 'at most 40 of A-Z a-z 0-9 . _ -')
+    .default(''),
+  INTERLOCK_TEMPORAL_UI_URL: optional,
+  INTERLOCK_JWT_SECRET: z.string().min(32, 'needs at least 32 characters').optional(),
+  INTERLOCK_JWT_JWKS_URL: z.url().optional(),
+  INTERLOCK_JWT_ISSUER: optional,
+  INTERLOCK_JWT_AUDIENCE: optional,
+  INTERLOCK_BACKLOG_ALERT: z.coerce.number().int().positive().default(500),
+})
+
+export type Config = z.infer<typeof Settings>
+
+/**
+ * Reads and checks the environment. The connection to Temporal is not here: `temporal/connection.ts` takes it from the
+ * same variables and profiles as the `temporal` CLI.
+ *
+ * @throws Error with one line for each setting that is missing or wrong
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = Settings.safeParse(set)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`These settings are missing or wrong:\n${lines.join('\n')}`)
+  }
+  return parsed.data
+}
+
+/**
+ * The key that tokens are checked with; there is no default, so that no installation can forget it.
+ *
+ * @throws Error when there is neither a secret nor a JWKS URL, or both
+ */
+export function requireTokenKey(config: Config): { secret: string } | { jwksUrl: string } {
+  const { INTERLOCK_JWT_SECRET: secret, INTERLOCK_JWT_JWKS_URL: jwksUrl } = config
+  if (secret && jwksUrl) throw new Error('Set INTERLOCK_JWT_SECRET or INTERLOCK_JWT_JWKS_URL, not both')
+  if (secret) return { secret }
+  if (!jwksUrl) throw new Error('Set INTERLOCK_JWT_SECRET (HS256, at least 32 characters) or INTERLOCK_JWT_JWKS_URL')
+  if (!config.INTERLOCK_JWT_ISSUER || !config.INTERLOCK_JWT_AUDIENCE) {
+    throw new Error('With INTERLOCK_JWT_JWKS_URL, set INTERLOCK_JWT_ISSUER and INTERLOCK_JWT_AUDIENCE as well')
+  }
+  return { jwksUrl }
+}

@@ -1,0 +1,91 @@
+import pg from 'pg'
+import type { Log } from '../runtime/log.ts'
+import type { CacheKey, Dispatcher } from './effects.ts'
+import { refuseDispatch } from './effects.ts'
+
+export type Row = Record<string, unknown>
+
+/** A pool and what a transaction on it needs after its commit. One for each kind of work, so that none starves another. */
+export interface Database {
+  pool: pg.Pool
+  log: Log
+  /** Sends committed tasks on their way; see `temporal/dispatcher.ts`. */
+  dispatcher: Dispatcher
+  /** Hears, in process and after commit, what a transaction made stale. */
+  onInvalidate: (keys: CacheKey[]) => void
+}
+
+export interface DatabaseOptions {
+  url: string
+  /** Which kind of work, as `pg_stat_activity` shows it. */
+  name: 'api' | 'sweep' | 'batch' | 'relay'
+  log: Log
+  connections?: number
+  /** Must be below the start-to-close timeout of the activities that use this pool. */
+  statementTimeoutMs?: number
+  lockTimeoutMs?: number
+  dispatcher?: Dispatcher
+  onInvalidate?: (keys: CacheKey[]) => void
+}
+
+// int8 as number: revisions and ids stay far below 2^53.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+/** Opens a pool; connections are made when they are needed. Close it with `db.pool.end()`. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const { statementTimeoutMs = 4_000, lockTimeoutMs = 2_000 } = options
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: `interlock-${options.name}`,
+    max: options.connections ?? 10,
+    connectionTimeoutMillis: 3_000,
+    keepAlive: true,
+    types,
+    // Milliseconds. A connection that idles inside a transaction holds locks that nobody will release.
+    options: [
+      `-c statement_timeout=${statementTimeoutMs}`,
+      `-c lock_timeout=${lockTimeoutMs}`,
+      '-c idle_in_transaction_session_timeout=5000',
+      '-c timezone=UTC',
+      '-c tcp_keepalives_idle=10',
+    ].join(' '),
+  })
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => options.log.warn({ err: error }, 'Lost an idle connection to Postgres'))
+  return {
+    pool,
+    log: options.log,
+    dispatcher: options.dispatcher ?? refuseDispatch,
+    onInvalidate: options.onInvalidate ?? (() => {}),
+  }
+}
+
+/** Runs one statement outside a transaction, for reads. */
+export async function query<R extends object = Row>(db: Database, text: string, values: unknown[] = []): Promise<R[]> {
+  return (await db.pool.query<R>(text, values)).rows
+}
+
+/** SQLSTATE of an error from Postgres, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown })?.code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/**
+ * Did the connection break, so that nobody said how the statement ended? True for network errors and for the server's
+ * class 08 and 57P (shut down, crashed).
+ */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state) return state.startsWith('08') || state.startsWith('57P')
+  const { code, message } = error as { code?: string; message?: string }
+  return (
+    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENETUN|EAI_)/.test(code ?? '') ||
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(message ?? '')
+  )
+}

@@ -1,0 +1,40 @@
+import { Problem } from '../domain/problems.ts'
+
+/** One page of a list, and where the next one starts (null at the end). */
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+export interface PageRequest {
+  limit: number
+  cursor?: string | undefined
+}
+
+/**
+ * Cuts a page out of `rows`, which were asked for with `limit + 1`; `keyOf` names the sort key of the last row, which
+ * the next page starts after.
+ */
+export function page<R, T>(rows: R[], limit: number, toItem: (row: R) => T, keyOf: (row: R) => (string | number)[]): Page<T> {
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const next = rows.length > limit && last ? Buffer.from(JSON.stringify(keyOf(last))).toString('base64url') : null
+  return { items: shown.map(toItem), next }
+}
+
+/**
+ * Sort key that a cursor carries, each part checked by its own pattern.
+ *
+ * @returns undefined without a cursor
+ * @throws Problem `validation-failed` for a cursor that no page gave out
+ */
+export function readCursor(cursor: string | undefined, ...parts: RegExp[]): string[] | undefined {
+  if (cursor === undefined) return undefined
+  try {
+    const key = (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[]).map(String)
+    if (key.length === parts.length && parts.every((part, i) => part.test(key[i] ?? ''))) return key
+  } catch {}
+  throw new Problem('validation-failed', 'The cursor is not one of ours.', {
+    fields: [{ field: 'query.cursor', message: 'must be taken from the Link header of the page before' }],
+  })
+}

@@ -1,0 +1,218 @@
+import type { FlagState } from '../domain/flag.ts'
+import { foldSchedules, type ScheduleUpdates } from '../domain/flag-schedule.ts'
+import { LATENESS_BOUNDS } from '../domain/lateness.ts'
+import { type Database, sqlState } from './database.ts'
+import { bumpRevision } from './revision.ts'
+import { type Transaction, transaction } from './transaction.ts'
+
+/** What became of one due schedule. */
+export interface SweepOutcome {
+  scheduleId: string
+  flagKey: string
+  environment: string
+  status: 'applied' | 'failed'
+  /** Applied − due, in seconds. */
+  lateness?: number
+  error?: string
+}
+
+/** Schedules a transaction takes at most: the reference's limit of one run, and about 3 ms of locks. */
+const BATCH = 100
+
+interface SweptFlag extends FlagState {
+  id: string
+  environment: string
+  key: string
+  archived: boolean
+}
+
+interface DueSchedule {
+  id: string
+  flag_id: string
+  scheduled_at: Date
+  sequence: number
+  updates: ScheduleUpdates
+  created_by: string
+}
+
+/**
+ * Applies up to 100 due schedules in one transaction, in the order (due, sequence) for each flag, and returns what
+ * became of them; an empty list means that nothing is due, or that the flags of all that is due are locked by others.
+ *
+ * Two statements, because one that locks a join would return rows that another sweep has just applied: the first locks
+ * the flags, the second, with a snapshot taken under those locks, reads what is due on them. The lock is FOR NO KEY
+ * UPDATE: FOR UPDATE would skip every flag that an uncommitted insert of a schedule refers to.
+ *
+ * @param flagId sweep only this flag, and wait for its lock
+ */
+export async function sweepDue(db: Database, flagId?: string): Promise<SweepOutcome[]> {
+  const origin = { actor: 'interlock', door: 'schedule' } as const
+  const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, flagId, careful), { origin })
+  try {
+    return (await sweep(false)).result
+  } catch (error) {
+    if (!isRefusedByData(error)) throw error
+    return (await sweep(true)).result
+  }
+}
+
+/**
+ * Classes 22 (bad data), 23 (constraint) and P0001 (raised by a trigger) say that this change can't be applied, however
+ * often it is tried. All else (connection, resources, shutdown) heals, and is retried by Temporal.
+ */
+function isRefusedByData(error: unknown): error is Error {
+  const state = sqlState(error)
+  return state !== undefined && (state.startsWith('22') || state.startsWith('23') || state === 'P0001')
+}
+
+async function sweepOnce(tx: Transaction, flagId: string | undefined, careful: boolean): Promise<SweepOutcome[]> {
+  const flags = await lockDueFlags(tx, flagId)
+  if (flags.size === 0) return []
+  const due = await tx.query<DueSchedule>(
+    `SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
+     WHERE flag_id = ANY ($1) AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
+     ORDER BY scheduled_at, sequence LIMIT ${BATCH}`,
+    [[...flags.keys()]],
+  )
+  if (due.length === 0) return []
+  const revision = await bumpRevision(tx)
+  return careful ? await applyOneByOne(tx, flags, due, revision) : await applyTogether(tx, flags, due, revision)
+}
+
+async function lockDueFlags(tx: Transaction, flagId: string | undefined): Promise<Map<string, SweptFlag>> {
+  const columns = `f.id, f.environment, f.key, f.archived_at IS NOT NULL AS archived, f.enabled, f.rollout_percentage AS "rolloutPercentage"`
+  const rows = flagId
+    ? await tx.query<SweptFlag>(`SELECT ${columns} FROM feature_flags f WHERE id = $1 FOR NO KEY UPDATE`, [flagId])
+    : await tx.query<SweptFlag>(
+        `SELECT ${columns} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+         WHERE s.status = 'pending' AND s.scheduled_at <= (SELECT clock_timestamp())
+         ORDER BY s.scheduled_at, s.sequence LIMIT ${BATCH} FOR NO KEY UPDATE OF f SKIP LOCKED`,
+      )
+  return new Map(rows.map((flag) => [flag.id, flag]))
+}
+
+async function applyTogether(
+  tx: Transaction,
+  flags: Map<string, SweptFlag>,
+  due: DueSchedule[],
+  revision: number,
+): Promise<SweepOutcome[]> {
+  const outcomes: SweepOutcome[] = []
+  const alive = due.filter((schedule) => !archivedFlagOf(flags, schedule))
+  if (alive.length > 0) outcomes.push(...(await apply(tx, flags, alive, revision)))
+  for (const schedule of due.filter((schedule) => archivedFlagOf(flags, schedule))) {
+    outcomes.push(await fail(tx, flags, schedule, 'The flag is archived'))
+  }
+  return outcomes
+}
+
+/** Finds the schedules that cannot be applied: flag by flag, then schedule by schedule, each under a savepoint. */
+async function applyOneByOne(
+  tx: Transaction,
+  flags: Map<string, SweptFlag>,
+  due: DueSchedule[],
+  revision: number,
+): Promise<SweepOutcome[]> {
+  // Deferred constraints would raise at COMMIT, when no savepoint can isolate the schedule that broke them.
+  await tx.query('SET CONSTRAINTS ALL IMMEDIATE')
+  const outcomes: SweepOutcome[] = []
+  const attempt = async (schedules: DueSchedule[]): Promise<void> => {
+    try {
+      outcomes.push(...(await tx.savepoint(() => applyTogether(tx, flags, schedules, revision))))
+    } catch (error) {
+      const [first, ...rest] = schedules
+      if (!isRefusedByData(error) || !first) throw error
+      if (rest.length === 0) outcomes.push(await fail(tx, flags, first, error.message))
+      else for (const schedule of schedules) await attempt([schedule])
+    }
+  }
+  for (const flagId of flags.keys()) {
+    const own = due.filter((schedule) => schedule.flag_id === flagId)
+    if (own.length > 0) await attempt(own)
+  }
+  return outcomes
+}
+
+function archivedFlagOf(flags: Map<string, SweptFlag>, schedule: DueSchedule): boolean {
+  return (flags.get(schedule.flag_id) as SweptFlag).archived
+}
+
+// `late` counts into cumulative buckets, as Prometheus expects them.
+const APPLY = `
+  WITH applied AS (
+    UPDATE feature_flag_schedules SET status = 'applied', applied_at = clock_timestamp(), applied_revision = $2,
+      updated_at = clock_timestamp()
+    WHERE id = ANY ($1::uuid[]) AND status = 'pending'
+    RETURNING id, extract(epoch FROM applied_at - scheduled_at)::float8 AS lateness
+  ), changed AS (
+    UPDATE feature_flags f SET enabled = c.enabled, rollout_percentage = c."rolloutPercentage", revision = $2,
+      applied_through_at = c."throughAt", applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
+    FROM jsonb_to_recordset($3::jsonb) AS c(id uuid, enabled boolean, "rolloutPercentage" integer, "throughAt" timestamptz,
+      "throughSequence" bigint)
+    WHERE f.id = c.id
+  ), counted AS (
+    UPDATE schedule_totals SET sweeps = sweeps + 1, applied = applied + (SELECT count(*) FROM applied),
+      lateness_seconds = lateness_seconds + (SELECT coalesce(sum(lateness), 0) FROM applied),
+      lateness_buckets = ARRAY(SELECT lateness_buckets[i] + (SELECT count(*) FROM applied WHERE lateness <= bound)
+        FROM unnest($4::float8[]) WITH ORDINALITY AS b(bound, i) ORDER BY i)
+  )
+  SELECT id, lateness FROM applied`
+
+/** Applies `due` (in order, of flags that are not archived) and writes the folded state of each flag once. */
+async function apply(
+  tx: Transaction,
+  flags: Map<string, SweptFlag>,
+  due: DueSchedule[],
+  revision: number,
+): Promise<SweepOutcome[]> {
+  const byFlag = Map.groupBy(due, (schedule) => schedule.flag_id)
+  const steps = new Map(
+    [...byFlag].map(([flagId, own]) => {
+      const { enabled, rolloutPercentage } = flags.get(flagId) as SweptFlag
+      return [flagId, foldSchedules({ enabled, rolloutPercentage }, own)]
+    }),
+  )
+  const changes = [...steps].map(([id, folded]) => {
+    const last = folded.at(-1) as (typeof folded)[number]
+    return { id, ...last.after, throughAt: last.schedule.scheduled_at, throughSequence: last.schedule.sequence }
+  })
+  const ids = due.map((schedule) => schedule.id)
+  const applied = await tx.query<{ id: string; lateness: number }>(APPLY, [
+    ids,
+    revision,
+    JSON.stringify(changes),
+    LATENESS_BOUNDS,
+  ])
+  if (applied.length !== due.length) {
+    throw Object.assign(new Error('A pending schedule was changed without the lock of its flag'), { code: '40001' })
+  }
+  const lateness = new Map(applied.map((row) => [row.id, row.lateness]))
+  for (const { id, enabled, rolloutPercentage } of changes) Object.assign(flags.get(id) as SweptFlag, { enabled, rolloutPercentage })
+  return [...steps].flatMap(([flagId, folded]) => {
+    const { environment, key: flagKey } = flags.get(flagId) as SweptFlag
+    tx.invalidateCache(['flag', environment, flagKey])
+    return folded.map(({ schedule, before, after }): SweepOutcome => {
+      const data = { updates: schedule.updates, before, after, createdBy: schedule.created_by }
+      tx.emitEvent({ type: 'schedule-applied', environment, flagKey, flagId, scheduleId: schedule.id, revision, data })
+      return { scheduleId: schedule.id, flagKey, environment, status: 'applied', lateness: lateness.get(schedule.id) ?? 0 }
+    })
+  })
+}
+
+async function fail(
+  tx: Transaction,
+  flags: Map<string, SweptFlag>,
+  schedule: DueSchedule,
+  error: string,
+): Promise<SweepOutcome> {
+  await tx.query(
+    `WITH failed AS (UPDATE feature_flag_schedules SET status = 'failed', error_message = $2, updated_at = clock_timestamp()
+       WHERE id = $1 AND status = 'pending' RETURNING 1)
+     UPDATE schedule_totals SET failed = failed + (SELECT count(*) FROM failed)`,
+    [schedule.id, error],
+  )
+  const { environment, key: flagKey, id: flagId } = flags.get(schedule.flag_id) as SweptFlag
+  const data = { updates: schedule.updates, error, createdBy: schedule.created_by }
+  tx.emitEvent({ type: 'schedule-failed', environment, flagKey, flagId, scheduleId: schedule.id, data })
+  return { scheduleId: schedule.id, flagKey, environment, status: 'failed', error }
+}

@@ -1,0 +1,203 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { PoolClient } from 'pg'
+import type { Origin } from '../domain/event.ts'
+import { Problem } from '../domain/problems.ts'
+import { type Database, isConnectionLost, type Row, sqlState } from './database.ts'
+import {
+  type CollectedEffects,
+  type CommittedTask,
+  createEffectsAccumulator,
+  type EffectsContext,
+  idempotencyKeyTaken,
+  type TriggerTaskHandle,
+} from './effects.ts'
+import { claimIdempotencyKey, type Once, rememberResult } from './idempotency.ts'
+
+export interface Transaction extends EffectsContext {
+  readonly origin: Origin
+  query<R extends object = Row>(text: string, values?: unknown[]): Promise<R[]>
+  /** Runs `work` so that, when it throws, its rows and its effects vanish and the transaction can go on. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>
+}
+
+export interface TransactionResult<T> {
+  result: T
+  /** What was dispatched within the short wait after the commit, by the key given to `enqueueTriggerTask`. */
+  triggerHandles: Map<string, TriggerTaskHandle>
+}
+
+export interface TransactionOptions {
+  origin: Origin
+  /** With it, a repeated request gets the first one's result and changes nothing. */
+  once?: Once | undefined
+  /** Conditions for a lost COMMIT: how long to look for the outcome, in milliseconds. */
+  lookUpForMs?: number
+}
+
+// Serialization failure and deadlock: the same work succeeds when it is done again.
+const RETRIED = new Set(['40001', '40P01'])
+const ATTEMPTS = 6
+
+const running = new AsyncLocalStorage<true>()
+
+/** Is this code running inside a transaction's callback? The Temporal client refuses to be called there. */
+export function isInsideTransaction(): boolean {
+  return running.getStore() === true
+}
+
+/**
+ * One fact, one transaction: rows, audit events and queued tasks of `work` commit together or not at all; queued tasks are
+ * dispatched and caches invalidated only after the commit. Serialization failures and deadlocks are retried from the
+ * top with fresh effects. When the reply to COMMIT is lost, the outcome is looked up by the transaction's id.
+ *
+ * @throws whatever `work` throws, after a rollback; Problem `outcome-unknown` when a lost COMMIT cannot be looked up
+ */
+export async function transaction<T>(
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
+  options: TransactionOptions,
+): Promise<TransactionResult<T>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { result, effects, tasks } = await running.run(true, () => attemptOnce(db, work, options))
+      if (effects.cacheInvalidations.length > 0) db.onInvalidate(effects.cacheInvalidations)
+      const triggerHandles = tasks.length > 0 ? await db.dispatcher.dispatch(tasks) : new Map()
+      return { result, triggerHandles }
+    } catch (error) {
+      if (attempt === ATTEMPTS || !RETRIED.has(sqlState(error) ?? '')) throw error
+      await wait(Math.random() * 5 * 2 ** attempt)
+    }
+  }
+}
+
+async function attemptOnce<T>(db: Database, work: (tx: Transaction) => Promise<T>, options: TransactionOptions) {
+  const client = await db.pool.connect()
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onError)
+  const { effects, context } = createEffectsAccumulator()
+  try {
+    await client.query('BEGIN')
+    const tx = { ...context, origin: options.origin, ...statements(client, effects) }
+    const earlier = options.once && (await claimIdempotencyKey<T>(tx, options.once))
+    if (earlier) {
+      await client.query('ROLLBACK')
+      return { result: earlier.result, effects: createEffectsAccumulator().effects, tasks: [] }
+    }
+    const result = await work(tx)
+    if (options.once) await rememberResult(tx, options.once, result)
+    const { xid, tasks } = await flush(client, options.origin, effects)
+    await commit(db, client, xid, options.lookUpForMs)
+    return { result, effects, tasks }
+  } catch (error) {
+    if (isConnectionLost(error)) broken ??= error as Error
+    else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure))
+    throw error
+  } finally {
+    client.off('error', onError)
+    client.release(broken)
+  }
+}
+
+function statements(client: PoolClient, effects: CollectedEffects): Pick<Transaction, 'query' | 'savepoint'> {
+  let depth = 0
+  return {
+    query: async <R extends object>(text: string, values: unknown[] = []) => (await client.query<R>(text, values)).rows,
+    savepoint: async (work) => {
+      const name = `s${++depth}`
+      const kept = (Object.keys(effects) as (keyof CollectedEffects)[]).map((kind) => [kind, effects[kind].length] as const)
+      await client.query(`SAVEPOINT ${name}`)
+      try {
+        const result = await work()
+        await client.query(`RELEASE ${name}`)
+        return result
+      } catch (error) {
+        if (isConnectionLost(error)) throw error
+        await client.query(`ROLLBACK TO ${name}; RELEASE ${name}`)
+        for (const [kind, length] of kept) effects[kind].length = length
+        throw error
+      }
+    },
+  }
+}
+
+// Events, outbox rows and the transaction's id in one statement: what effects cost is one round trip.
+const FLUSH = `
+  WITH new_events AS (
+    INSERT INTO events (type, environment, flag_key, flag_id, schedule_id, revision, data, actor, door, reason, request_id)
+    SELECT e.type, e.environment, e."flagKey", e."flagId", e."scheduleId", e.revision, e.data, $2, $3, $4, $5
+    FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (type text, environment text, "flagKey" text, "flagId" uuid,
+      "scheduleId" uuid, revision bigint, data jsonb)) WITH ORDINALITY AS e
+    ORDER BY e.ordinality
+  ), new_tasks AS (
+    INSERT INTO outbox AS row (key, task, payload, idempotency_key, request_id, next_at)
+    SELECT t.key, t.task, t.payload, t."idempotencyKey", $5, clock_timestamp() + interval '5 seconds'
+    FROM jsonb_to_recordset($6::jsonb) AS t(key text, task text, payload jsonb, "idempotencyKey" text)
+    ORDER BY t."idempotencyKey"
+    ON CONFLICT (idempotency_key) DO UPDATE SET idempotency_key = excluded.idempotency_key
+      WHERE row.task = excluded.task AND row.payload = excluded.payload
+    RETURNING id, idempotency_key, (xmax = 0) AS fresh
+  )
+  SELECT pg_current_xact_id()::text AS xid,
+    (SELECT jsonb_agg(jsonb_build_object('id', id, 'idempotencyKey', idempotency_key, 'fresh', fresh)) FROM new_tasks) AS tasks`
+
+async function flush(client: PoolClient, origin: Origin, effects: CollectedEffects) {
+  const { events, triggerTasks } = effects
+  if (events.length === 0 && triggerTasks.length === 0) return { xid: undefined, tasks: [] }
+  const rows = triggerTasks.map(({ key, task, payload, idempotencyKey }) => ({ key, task: task.id, payload, idempotencyKey }))
+  const { rows: flushed } = await client.query<{
+    xid: string
+    tasks: { id: number; idempotencyKey: string; fresh: boolean }[] | null
+  }>(FLUSH, [
+    JSON.stringify(events),
+    origin.actor,
+    origin.door,
+    origin.reason ?? null,
+    origin.requestId ?? null,
+    JSON.stringify(rows),
+  ])
+  const { xid, tasks: stored } = flushed[0] as (typeof flushed)[0]
+  const byKey = new Map((stored ?? []).map((row) => [row.idempotencyKey, row]))
+  const tasks: CommittedTask[] = []
+  for (const queued of triggerTasks) {
+    const row = byKey.get(queued.idempotencyKey)
+    if (!row) throw idempotencyKeyTaken(queued.idempotencyKey)
+    if (row.fresh) tasks.push({ ...queued, outboxId: row.id })
+  }
+  return { xid, tasks }
+}
+
+async function commit(db: Database, client: PoolClient, xid: string | undefined, lookUpForMs = 10_000): Promise<void> {
+  try {
+    const { command } = await client.query('COMMIT')
+    // Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: a statement's error was swallowed.
+    if (command !== 'COMMIT') throw new Error('The transaction was rolled back: one of its statements had failed')
+  } catch (error) {
+    if (!isConnectionLost(error) || !xid) throw error
+    db.log.warn({ err: error, xid }, 'Lost the reply to COMMIT; looking the outcome up')
+    if (await wasCommitted(db, xid, lookUpForMs)) return
+    // Rolled back for certain, so it may be done again like any serialization failure.
+    throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: error }), { code: '40001' })
+  }
+}
+
+async function wasCommitted(db: Database, xid: string, lookUpForMs: number): Promise<boolean> {
+  const until = performance.now() + lookUpForMs
+  for (;;) {
+    try {
+      const { rows } = await db.pool.query<{ status: string }>('SELECT pg_xact_status($1::xid8) AS status', [xid])
+      const status = rows[0]?.status
+      if (status === 'committed') return true
+      if (status === 'aborted') return false
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error
+    }
+    if (performance.now() > until) {
+      throw new Problem('outcome-unknown', 'Look the change up, or send the request again with the same Idempotency-Key.')
+    }
+    await wait(50)
+  }
+}
