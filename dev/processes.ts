@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFile } from 'node:child_process'
+import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -86,8 +88,17 @@ export async function endProcess(pid: number, steps: readonly (readonly [NodeJS.
   return false
 }
 
-/** Returns the last lines of a log file, or nothing when there is none. */
-export async function tail(file: string, lines = 20): Promise<string> {
-  const text = await readFile(file, 'utf8').catch(() => '')
-  return text.trimEnd().split('\n').slice(-lines).join('\n')
+/** Opens a log file to append to; `lastLines()` returns the end of what came after that. */
+export function openLog(file: string): { fd: number; close(): void; lastLines(count?: number): Promise<string> } {
+  mkdirSync(dirname(file), { recursive: true })
+  const fd = openSync(file, 'a')
+  const from = fstatSync(fd).size
+  return {
+    fd,
+    close: () => closeSync(fd),
+    lastLines: async (count = 20) => {
+      const bytes = await readFile(file).catch(() => Buffer.alloc(0))
+      return bytes.subarray(from).toString().trimEnd().split('\n').slice(-count).join('\n')
+    },
+  }
 }

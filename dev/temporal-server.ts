@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
 import { freePort, isPortAnswering, isPortFree } from './ports.ts'
-import { describeExit, type Exit, endProcess, exitOf, tail } from './processes.ts'
+import { describeExit, type Exit, endProcess, exitOf, openLog } from './processes.ts'
 import { findTemporalCli } from './temporal-cli.ts'
 
 /** What to start. */
@@ -50,16 +50,15 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const address = `127.0.0.1:${port}`
   // The server does not end on a busy port, and whoever holds it would pass for the one that is started here.
   if (!(await isPortFree(port))) throw new Error(`Temporal did not start on ${address}: the port is in use`)
-  mkdirSync(dirname(resolve(options.logFile)), { recursive: true })
   if (options.dbFile) mkdirSync(dirname(resolve(options.dbFile)), { recursive: true })
-  const log = openSync(options.logFile, 'a')
+  const log = openLog(options.logFile)
   const child = spawn(cli, serverArguments(options, port), {
     // Its own process group: Ctrl-C in a terminal must reach it only through stop(), in order.
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', log.fd, log.fd],
     env: withoutTemporalVariables(process.env),
   })
-  closeSync(log)
+  log.close()
   const exited = exitOf(child)
   const pid = await spawned(child.pid, exited)
   const stop = async () => {
@@ -77,7 +76,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     ])
   } catch (error) {
     await stop()
-    const lines = await tail(options.logFile)
+    const lines = await log.lastLines()
     throw new Error(`Temporal did not start on ${address}: ${(error as Error).message}\n${lines}`.trimEnd())
   }
   return { address, uiUrl: options.uiPort ? `http://127.0.0.1:${options.uiPort}` : null, pid, stop, exited }
