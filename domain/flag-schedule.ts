@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage } from './flag.ts'
+import { strict } from './strict.ts'
 
 /** How far in the past a new due time may lie: clocks differ, and a request takes its time. */
 export const PAST_TOLERANCE_MS = 60_000
@@ -16,8 +17,7 @@ export const DueTime = z
 export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])
 export type ScheduleStatus = z.infer<typeof ScheduleStatus>
 
-export const ScheduleUpdates = z
-  .strictObject({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() })
+export const ScheduleUpdates = strict({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() })
   .refine((updates) => Object.keys(updates).length > 0, 'must name at least one of enabled, rolloutPercentage')
   .meta({ description: 'What changes at the due time; what is not named stays as it is then' })
 export type ScheduleUpdates = z.infer<typeof ScheduleUpdates>
@@ -44,16 +44,18 @@ export const FlagSchedule = z
   .meta({ id: 'FlagSchedule' })
 export type FlagSchedule = z.infer<typeof FlagSchedule>
 
-export const NewSchedule = z.strictObject({
+export const NewSchedule = strict({
   scheduledAt: DueTime,
   updates: ScheduleUpdates,
   comment: Comment.optional(),
 })
 export type NewSchedule = z.infer<typeof NewSchedule>
 
-export const ScheduleEdit = z
-  .strictObject({ scheduledAt: DueTime.optional(), updates: ScheduleUpdates.optional(), comment: Comment.optional() })
-  .refine((edit) => Object.keys(edit).length > 0, 'must name at least one of scheduledAt, updates, comment')
+export const ScheduleEdit = strict({
+  scheduledAt: DueTime.optional(),
+  updates: ScheduleUpdates.optional(),
+  comment: Comment.optional(),
+}).refine((edit) => Object.keys(edit).length > 0, 'must name at least one of scheduledAt, updates, comment')
 export type ScheduleEdit = z.infer<typeof ScheduleEdit>
 
 export interface FoldStep<Due> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { strict } from './strict.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 . _ -')
 
@@ -37,7 +38,7 @@ export const Flag = z
   .meta({ id: 'Flag' })
 export type Flag = z.infer<typeof Flag>
 
-export const NewFlag = z.strictObject({
+export const NewFlag = strict({
   key: FlagKey,
   description: Description.default(''),
   enabled: Enabled.default(false),
@@ -45,14 +46,12 @@ export const NewFlag = z.strictObject({
 })
 export type NewFlag = z.infer<typeof NewFlag>
 
-export const FlagEdit = z
-  .strictObject({
-    description: Description.optional(),
-    enabled: Enabled.optional(),
-    rolloutPercentage: RolloutPercentage.optional(),
-    archived: z
-      .literal(false, { error: 'can only be set to false, which brings an archived flag back; DELETE archives one' })
-      .optional(),
-  })
-  .refine((edit) => Object.keys(edit).length > 0, 'must name at least one field to change')
+export const FlagEdit = strict({
+  description: Description.optional(),
+  enabled: Enabled.optional(),
+  rolloutPercentage: RolloutPercentage.optional(),
+  archived: z
+    .literal(false, { error: 'can only be set to false, which brings an archived flag back; DELETE archives one' })
+    .optional(),
+}).refine((edit) => Object.keys(edit).length > 0, 'must name at least one field to change')
 export type FlagEdit = z.infer<typeof FlagEdit>

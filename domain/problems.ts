@@ -21,7 +21,7 @@ export const PROBLEMS = {
   'outbox-row-not-found': { status: 404, title: 'There is no such outbox row' },
   'outbox-row-not-dead': { status: 409, title: 'The outbox row is not dead-lettered' },
   'outcome-unknown': { status: 503, title: 'The connection was lost while the change was committed' },
-  'busy': { status: 503, title: 'The service is busy' },
+  busy: { status: 503, title: 'The service is busy' },
   unavailable: { status: 503, title: 'The database cannot be reached' },
   internal: { status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, { status: number; title: string }>
@@ -43,7 +43,11 @@ export class Problem extends Error {
   readonly fields: FieldProblem[]
   readonly members: Record<string, unknown>
 
-  constructor(code: ProblemCode, detail: string, options: { fields?: FieldProblem[]; members?: Record<string, unknown>; cause?: unknown } = {}) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { fields?: FieldProblem[]; members?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
     super(detail, { cause: options.cause })
     this.name = 'Problem'
     this.code = code

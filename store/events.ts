@@ -50,7 +50,14 @@ export async function listEvents(db: Database, filter: EventFilter): Promise<Pag
      WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR flag_key = $2)
        AND ($3::uuid IS NULL OR schedule_id = $3) AND ($4::text IS NULL OR type = $4) AND ($5::bigint IS NULL OR id < $5)
      ORDER BY id DESC LIMIT $6`,
-    [filter.environment ?? null, filter.flagKey ?? null, filter.scheduleId ?? null, filter.type ?? null, before ?? null, filter.limit + 1],
+    [
+      filter.environment ?? null,
+      filter.flagKey ?? null,
+      filter.scheduleId ?? null,
+      filter.type ?? null,
+      before ?? null,
+      filter.limit + 1,
+    ],
   )
   return page(rows, filter.limit, toEvent, (row) => [row.id])
 }

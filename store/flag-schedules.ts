@@ -1,5 +1,11 @@
 import type { Flag } from '../domain/flag.ts'
-import { type FlagSchedule, type NewSchedule, PAST_TOLERANCE_MS, type ScheduleEdit, type ScheduleStatus } from '../domain/flag-schedule.ts'
+import {
+  type FlagSchedule,
+  type NewSchedule,
+  PAST_TOLERANCE_MS,
+  type ScheduleEdit,
+  type ScheduleStatus,
+} from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
 import { type FlagAddress, getFlag, type LockedFlag, lockFlag, refuseArchived } from './flags.ts'
@@ -10,7 +16,7 @@ import type { Transaction } from './transaction.ts'
 /** A schedule by its id alone, as workflows know it, or within a flag, as paths name it. */
 export type ScheduleAddress = { scheduleId: string } & Partial<FlagAddress>
 
-const COLUMNS = `s.id, s.flag_id, s.scheduled_at, s.status, s.updates, s.comment, s.sequence, s.version, s.applied_at,
+export const SCHEDULE_COLUMNS = `s.id, s.flag_id, s.scheduled_at, s.status, s.updates, s.comment, s.sequence, s.version, s.applied_at,
   s.applied_revision, s.error_message, s.created_by, s.created_at, s.updated_at, f.key AS flag_key, f.environment`
 
 export interface ScheduleRow {
@@ -32,7 +38,7 @@ export interface ScheduleRow {
   environment: string
 }
 
-function toSchedule(row: ScheduleRow): FlagSchedule {
+export function toSchedule(row: ScheduleRow): FlagSchedule {
   return {
     id: row.id,
     flagKey: row.flag_key,
@@ -60,7 +66,7 @@ export async function getSchedule(db: Database, address: FlagAddress & { schedul
   const flag = await getFlag(db, address)
   const [row] = await query<ScheduleRow>(
     db,
-    `SELECT ${COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id WHERE s.id = $1 AND s.flag_id = $2`,
+    `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id WHERE s.id = $1 AND s.flag_id = $2`,
     [address.scheduleId, flag.id],
   )
   if (!row) throw scheduleNotFound(address.scheduleId)
@@ -76,13 +82,31 @@ export async function listSchedules(
   const flag = await getFlag(db, address)
   const rows = await query<ScheduleRow>(
     db,
-    `SELECT ${COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+    `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
      WHERE s.flag_id = $1 AND ($2::text IS NULL OR s.status = $2)
        AND ($3::timestamptz IS NULL OR (s.scheduled_at, s.sequence) > ($3, $4::bigint))
      ORDER BY s.scheduled_at, s.sequence LIMIT $5`,
     [flag.id, status ?? null, after?.[0] ?? null, after?.[1] ?? null, limit + 1],
   )
   return page(rows, limit, toSchedule, (row) => [row.scheduled_at.toISOString(), row.sequence])
+}
+
+export interface ScheduleProgress {
+  schedule: FlagSchedule
+  flagId: string
+  /** Milliseconds until it is due by the database's clock; negative when it is overdue. */
+  dueInMs: number
+}
+
+/** A schedule and how far away its due time is; undefined when its row is gone. */
+export async function readProgress(db: Database, scheduleId: string): Promise<ScheduleProgress | undefined> {
+  const [row] = await query<ScheduleRow & { due_in_ms: number }>(
+    db,
+    `SELECT ${SCHEDULE_COLUMNS}, (extract(epoch FROM s.scheduled_at - clock_timestamp()) * 1000)::float8 AS due_in_ms
+     FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id WHERE s.id = $1`,
+    [scheduleId],
+  )
+  return row && { schedule: toSchedule(row), flagId: row.flag_id, dueInMs: row.due_in_ms }
 }
 
 /** @throws Problem `flag-not-found`, `flag-archived`, `schedule-in-past`, `schedule-out-of-order` */
@@ -95,7 +119,7 @@ export async function createSchedule(tx: Transaction, address: FlagAddress, inpu
   const [row] = await tx.query<ScheduleRow>(
     `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, created_by)
        VALUES ($1, $2, $3, $4, $5) RETURNING *)
-     SELECT ${COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
+     SELECT ${SCHEDULE_COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
     [locked.flag.id, scheduledAt, JSON.stringify(input.updates), input.comment ?? null, tx.origin.actor],
   )
   const schedule = toSchedule(row as ScheduleRow)
@@ -118,10 +142,14 @@ export async function editSchedule(
   const { locked, row, schedule } = await lockSchedule(tx, address)
   refuseFinal(schedule)
   if (expectedVersion !== undefined && expectedVersion !== schedule.version) {
-    throw new Problem('revision-mismatch', `The schedule is at version ${schedule.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${schedule.version}", its ETag as it is now` }],
-      members: { version: schedule.version },
-    })
+    throw new Problem(
+      'revision-mismatch',
+      `The schedule is at version ${schedule.version}. Read it again, then decide.`,
+      {
+        fields: [{ field: 'header.if-match', message: `must be "${schedule.version}", its ETag as it is now` }],
+        members: { version: schedule.version },
+      },
+    )
   }
   const scheduledAt = edit.scheduledAt ? new Date(edit.scheduledAt) : row.scheduled_at
   if (scheduledAt.getTime() !== row.scheduled_at.getTime()) refusePast(locked, scheduledAt, row.sequence)
@@ -154,7 +182,7 @@ export async function cancelPendingOfFlag(tx: Transaction, flag: Flag): Promise<
   const rows = await tx.query<ScheduleRow>(
     `WITH s AS (UPDATE feature_flag_schedules SET status = 'cancelled', version = version + 1, updated_at = clock_timestamp()
        WHERE flag_id = $1 AND status = 'pending' RETURNING *)
-     SELECT ${COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id ORDER BY s.scheduled_at, s.sequence`,
+     SELECT ${SCHEDULE_COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id ORDER BY s.scheduled_at, s.sequence`,
     [flag.id],
   )
   for (const schedule of rows.map(toSchedule)) {
@@ -181,7 +209,7 @@ async function lockSchedule(tx: Transaction, address: ScheduleAddress) {
       ? await lockFlag(tx, { environment, flagKey })
       : await lockFlag(tx, await flagOf(tx, scheduleId))
   const [row] = await tx.query<ScheduleRow>(
-    `SELECT ${COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+    `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
      WHERE s.id = $1 AND s.flag_id = $2 FOR UPDATE OF s`,
     [scheduleId, locked.flag.id],
   )
@@ -209,7 +237,7 @@ async function writePending(
     `WITH s AS (UPDATE feature_flag_schedules SET status = $2, scheduled_at = $3, updates = $4, comment = $5,
          version = version + 1, updated_at = clock_timestamp()
        WHERE id = $1 AND status = 'pending' RETURNING *)
-     SELECT ${COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
+     SELECT ${SCHEDULE_COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
     [before.id, wanted.status, wanted.scheduledAt, JSON.stringify(wanted.updates), wanted.comment],
   )
   const after = toSchedule(row as ScheduleRow)
@@ -220,30 +248,46 @@ async function writePending(
 
 function refusePast({ now, appliedThrough }: LockedFlag, scheduledAt: Date, sequence: number): void {
   if (scheduledAt.getTime() < now.getTime() - PAST_TOLERANCE_MS) {
-    throw new Problem('schedule-in-past', `It is ${now.toISOString()} now; a schedule may be due at most one minute before.`, {
-      fields: [{ field: 'scheduledAt', message: `must not lie more than one minute before now (${now.toISOString()})` }],
-      members: { now: now.toISOString() },
-    })
+    throw new Problem(
+      'schedule-in-past',
+      `It is ${now.toISOString()} now; a schedule may be due at most one minute before.`,
+      {
+        fields: [
+          { field: 'scheduledAt', message: `must not lie more than one minute before now (${now.toISOString()})` },
+        ],
+        members: { now: now.toISOString() },
+      },
+    )
   }
   if (!appliedThrough) return
   const ahead = scheduledAt.getTime() - appliedThrough.at.getTime()
   if (ahead > 0 || (ahead === 0 && sequence > appliedThrough.sequence)) return
   const at = appliedThrough.at.toISOString()
-  throw new Problem('schedule-out-of-order', `A schedule of this flag that was due at ${at} was applied already; order holds for ever.`, {
-    fields: [{ field: 'scheduledAt', message: `must be after ${at}` }],
-    members: { appliedThrough: at },
-  })
+  throw new Problem(
+    'schedule-out-of-order',
+    `A schedule of this flag that was due at ${at} was applied already; order holds for ever.`,
+    {
+      fields: [{ field: 'scheduledAt', message: `must be after ${at}` }],
+      members: { appliedThrough: at },
+    },
+  )
 }
 
 function refuseFinal({ status, appliedAt, appliedRevision, errorMessage, updatedAt }: FlagSchedule): void {
   if (status === 'pending') return
   if (status === 'applied') {
-    throw new Problem('schedule-applied', `It was applied at ${appliedAt}, as configuration revision ${appliedRevision}.`, {
-      members: { appliedAt, appliedRevision },
-    })
+    throw new Problem(
+      'schedule-applied',
+      `It was applied at ${appliedAt}, as configuration revision ${appliedRevision}.`,
+      {
+        members: { appliedAt, appliedRevision },
+      },
+    )
   }
   if (status === 'failed') {
-    throw new Problem('schedule-failed', `It failed at ${updatedAt}: ${errorMessage}`, { members: { failedAt: updatedAt, errorMessage } })
+    throw new Problem('schedule-failed', `It failed at ${updatedAt}: ${errorMessage}`, {
+      members: { failedAt: updatedAt, errorMessage },
+    })
   }
   throw new Problem('schedule-cancelled', `It was cancelled at ${updatedAt}.`, { members: { cancelledAt: updatedAt } })
 }
@@ -256,7 +300,14 @@ function emitScheduleEvent(
   after: FlagSchedule,
 ): void {
   const { id: scheduleId, flagKey, environment } = after
-  tx.emitEvent({ type, environment, flagKey, flagId, scheduleId, data: { before: before && seen(before), after: seen(after) } })
+  tx.emitEvent({
+    type,
+    environment,
+    flagKey,
+    flagId,
+    scheduleId,
+    data: { before: before && seen(before), after: seen(after) },
+  })
 }
 
 function seen({ scheduledAt, status, updates, comment, version }: FlagSchedule) {

@@ -57,9 +57,13 @@ function flagNotFound({ environment, flagKey }: FlagAddress): Problem {
 /** @throws Problem `flag-archived` */
 export function refuseArchived(flag: Flag): void {
   if (!flag.archivedAt) return
-  throw new Problem('flag-archived', `The flag was archived at ${flag.archivedAt}. Bring it back first: PATCH {"archived": false}.`, {
-    fields: [{ field: 'path.flagKey', message: 'must name a flag that is not archived' }],
-  })
+  throw new Problem(
+    'flag-archived',
+    `The flag was archived at ${flag.archivedAt}. Bring it back first: PATCH {"archived": false}.`,
+    {
+      fields: [{ field: 'path.flagKey', message: 'must name a flag that is not archived' }],
+    },
+  )
 }
 
 /** Locks a flag, as every write to it or to one of its schedules does first. @throws Problem `flag-not-found` */
@@ -168,7 +172,14 @@ export function emitFlagEvent(
   after: Flag,
 ): void {
   const { environment, key: flagKey, id: flagId, revision } = after
-  tx.emitEvent({ type, environment, flagKey, flagId, revision, data: { before: before && seen(before), after: seen(after) } })
+  tx.emitEvent({
+    type,
+    environment,
+    flagKey,
+    flagId,
+    revision,
+    data: { before: before && seen(before), after: seen(after) },
+  })
   tx.invalidateCache(['flag', environment, flagKey])
 }
 

@@ -31,16 +31,23 @@ export async function claimIdempotencyKey<T>(tx: Transaction, once: Once): Promi
     if (fresh) return undefined
   } catch (error) {
     if (sqlState(error) !== '55P03') throw error
-    throw new Problem('busy', 'The first request with this Idempotency-Key is still running. Send it again in a moment.')
+    throw new Problem(
+      'busy',
+      'The first request with this Idempotency-Key is still running. Send it again in a moment.',
+    )
   }
   const [earlier] = await tx.query<{ fingerprint: string; result: T }>(
     'SELECT fingerprint, result FROM idempotency_keys WHERE actor = $1 AND key = $2',
     [tx.origin.actor, once.key],
   )
   if (earlier?.fingerprint !== once.fingerprint) {
-    throw new Problem('idempotency-key-reused', 'This Idempotency-Key was sent with another request before. Use a new key.', {
-      fields: [{ field: 'header.idempotency-key', message: 'must be new for each request' }],
-    })
+    throw new Problem(
+      'idempotency-key-reused',
+      'This Idempotency-Key was sent with another request before. Use a new key.',
+      {
+        fields: [{ field: 'header.idempotency-key', message: 'must be new for each request' }],
+      },
+    )
   }
   return { result: earlier.result }
 }

@@ -91,7 +91,12 @@ export async function markDispatched(db: Database, ids: number[]): Promise<void>
 }
 
 /** Notes a failed attempt: tried again after `retryInMs`, or dead-lettered when that is null. */
-export async function markAttemptFailed(db: Database, id: number, error: string, retryInMs: number | null): Promise<void> {
+export async function markAttemptFailed(
+  db: Database,
+  id: number,
+  error: string,
+  retryInMs: number | null,
+): Promise<void> {
   await query(
     db,
     `UPDATE outbox SET last_error = $2, state = CASE WHEN $3::float8 IS NULL THEN 'dead' ELSE state END,
@@ -126,7 +131,10 @@ export async function requeueOutboxRow(tx: Transaction, id: number): Promise<Out
     [id],
   )
   if (row) {
-    tx.emitEvent({ type: 'outbox-requeued', data: { outboxId: id, task: row.task, payload: row.payload, lastError: row.last_error } })
+    tx.emitEvent({
+      type: 'outbox-requeued',
+      data: { outboxId: id, task: row.task, payload: row.payload, lastError: row.last_error },
+    })
     return toOutboxRow(row)
   }
   const [other] = await tx.query<{ state: OutboxState }>('SELECT state FROM outbox WHERE id = $1', [id])

@@ -15,7 +15,12 @@ export interface PageRequest {
  * Cuts a page out of `rows`, which were asked for with `limit + 1`; `keyOf` names the sort key of the last row, which
  * the next page starts after.
  */
-export function page<R, T>(rows: R[], limit: number, toItem: (row: R) => T, keyOf: (row: R) => (string | number)[]): Page<T> {
+export function page<R, T>(
+  rows: R[],
+  limit: number,
+  toItem: (row: R) => T,
+  keyOf: (row: R) => (string | number)[],
+): Page<T> {
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const next = rows.length > limit && last ? Buffer.from(JSON.stringify(keyOf(last))).toString('base64url') : null

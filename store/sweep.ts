@@ -187,14 +187,21 @@ async function apply(
     throw Object.assign(new Error('A pending schedule was changed without the lock of its flag'), { code: '40001' })
   }
   const lateness = new Map(applied.map((row) => [row.id, row.lateness]))
-  for (const { id, enabled, rolloutPercentage } of changes) Object.assign(flags.get(id) as SweptFlag, { enabled, rolloutPercentage })
+  for (const { id, enabled, rolloutPercentage } of changes)
+    Object.assign(flags.get(id) as SweptFlag, { enabled, rolloutPercentage })
   return [...steps].flatMap(([flagId, folded]) => {
     const { environment, key: flagKey } = flags.get(flagId) as SweptFlag
     tx.invalidateCache(['flag', environment, flagKey])
     return folded.map(({ schedule, before, after }): SweepOutcome => {
       const data = { updates: schedule.updates, before, after, createdBy: schedule.created_by }
       tx.emitEvent({ type: 'schedule-applied', environment, flagKey, flagId, scheduleId: schedule.id, revision, data })
-      return { scheduleId: schedule.id, flagKey, environment, status: 'applied', lateness: lateness.get(schedule.id) ?? 0 }
+      return {
+        scheduleId: schedule.id,
+        flagKey,
+        environment,
+        status: 'applied',
+        lateness: lateness.get(schedule.id) ?? 0,
+      }
     })
   })
 }

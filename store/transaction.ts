@@ -108,7 +108,9 @@ function statements(client: PoolClient, effects: CollectedEffects): Pick<Transac
     query: async <R extends object>(text: string, values: unknown[] = []) => (await client.query<R>(text, values)).rows,
     savepoint: async (work) => {
       const name = `s${++depth}`
-      const kept = (Object.keys(effects) as (keyof CollectedEffects)[]).map((kind) => [kind, effects[kind].length] as const)
+      const kept = (Object.keys(effects) as (keyof CollectedEffects)[]).map(
+        (kind) => [kind, effects[kind].length] as const,
+      )
       await client.query(`SAVEPOINT ${name}`)
       try {
         const result = await work()
@@ -147,7 +149,12 @@ const FLUSH = `
 async function flush(client: PoolClient, origin: Origin, effects: CollectedEffects) {
   const { events, triggerTasks } = effects
   if (events.length === 0 && triggerTasks.length === 0) return { xid: undefined, tasks: [] }
-  const rows = triggerTasks.map(({ key, task, payload, idempotencyKey }) => ({ key, task: task.id, payload, idempotencyKey }))
+  const rows = triggerTasks.map(({ key, task, payload, idempotencyKey }) => ({
+    key,
+    task: task.id,
+    payload,
+    idempotencyKey,
+  }))
   const { rows: flushed } = await client.query<{
     xid: string
     tasks: { id: number; idempotencyKey: string; fresh: boolean }[] | null
@@ -180,7 +187,9 @@ async function commit(db: Database, client: PoolClient, xid: string | undefined,
     db.log.warn({ err: error, xid }, 'Lost the reply to COMMIT; looking the outcome up')
     if (await wasCommitted(db, xid, lookUpForMs)) return
     // Rolled back for certain, so it may be done again like any serialization failure.
-    throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: error }), { code: '40001' })
+    throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: error }), {
+      code: '40001',
+    })
   }
 }
 
@@ -196,7 +205,10 @@ async function wasCommitted(db: Database, xid: string, lookUpForMs: number): Pro
       if (!isConnectionLost(error)) throw error
     }
     if (performance.now() > until) {
-      throw new Problem('outcome-unknown', 'Look the change up, or send the request again with the same Idempotency-Key.')
+      throw new Problem(
+        'outcome-unknown',
+        'Look the change up, or send the request again with the same Idempotency-Key.',
+      )
     }
     await wait(50)
   }

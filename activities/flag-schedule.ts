@@ -1,0 +1,126 @@
+import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
+import type { Client } from '@temporalio/client'
+import { z } from 'zod'
+import type { Origin } from '../domain/event.ts'
+import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-schedule.ts'
+import { Problem } from '../domain/problems.ts'
+import type { CommandResult, UntilRow } from '../domain/until.ts'
+import type { Database } from '../store/database.ts'
+import { cancelSchedule, editSchedule, readProgress } from '../store/flag-schedules.ts'
+import { type Transaction, transaction } from '../store/transaction.ts'
+import { identityOf } from '../temporal/identity.ts'
+import type { Sweeper } from './sweeper.ts'
+
+/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
+const WAIT_AT_MOST_MS = 2_000
+/** Well below the heartbeat timeout of 2 s. */
+const HEARTBEAT_MS = 500
+
+export interface FlagScheduleRow extends UntilRow {
+  flagKey: string
+  environment: string
+}
+
+const Command = z.object({ by: z.string().max(200).optional(), reason: z.string().max(2000).optional() })
+const Reschedule = Command.extend({ scheduledAt: DueTime })
+
+export type FlagScheduleActivities = ReturnType<typeof createFlagScheduleActivities>
+
+export interface FlagScheduleDependencies {
+  db: Database
+  sweeper: Sweeper
+  client: Client
+}
+
+export function createFlagScheduleActivities({ db, sweeper, client }: FlagScheduleDependencies) {
+  return {
+    /** The schedule as its workflow needs to know it. */
+    async readFlagSchedule(scheduleId: string): Promise<FlagScheduleRow> {
+      const progress = await readProgress(db, scheduleId)
+      if (!progress)
+        return { final: true, status: 'deleted', dueAt: '', dueInMs: 0, summary: '', flagKey: '', environment: '' }
+      const { schedule, dueInMs } = progress
+      const { status, scheduledAt: dueAt, flagKey, environment } = schedule
+      return { final: status !== 'pending', status, dueAt, dueInMs, summary: summaryOf(schedule), flagKey, environment }
+    },
+
+    /**
+     * Waits the last second in this process and joins its sweep. Returns when the schedule is applied, failed or
+     * cancelled, or when it is not due any more.
+     */
+    async applyDueChanges(scheduleId: string): Promise<void> {
+      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
+      try {
+        for (let missed = false; ; missed = true) {
+          const progress = await readProgress(db, scheduleId)
+          if (progress?.schedule.status !== 'pending' || progress.dueInMs > WAIT_AT_MOST_MS) return
+          if (progress.dueInMs > 0) await sleep(Math.ceil(progress.dueInMs))
+          // Swept, due and still pending: another transaction holds its flag, which the common sweep skips.
+          else if (missed) await sweeper.sweepFlag(progress.flagId)
+          if ((await sweeper.sweep()).has(scheduleId)) return
+        }
+      } finally {
+        clearInterval(beating)
+      }
+    },
+
+    /** The signal `cancel`. */
+    async cancelFlagSchedule(scheduleId: string, command: unknown): Promise<CommandResult> {
+      return await carryOut('cancel', Command, command, async (tx) => {
+        await cancelSchedule(tx, { scheduleId })
+        return 'cancelled'
+      })
+    },
+
+    /** The signal `reschedule`. */
+    async rescheduleFlagSchedule(scheduleId: string, command: unknown): Promise<CommandResult> {
+      return await carryOut('reschedule', Reschedule, command, async (tx, { scheduledAt }) => {
+        const schedule = await editSchedule(tx, { scheduleId }, { scheduledAt })
+        return `due ${schedule.scheduledAt}`
+      })
+    },
+
+    /** The workflow was cancelled, in the Web UI or by the CLI: so is the schedule. */
+    async cancelledFlagSchedule(scheduleId: string): Promise<CommandResult> {
+      const { identity, reason } = await identityOf(client, activityInfo(), 'cancelled')
+      const origin: Origin = { actor: identity, door: 'temporal', reason }
+      return await decide(origin, async (tx) => {
+        await cancelSchedule(tx, { scheduleId })
+        return `cancelled with its workflow by ${identity}`
+      })
+    },
+  }
+
+  /** Checks a signal's input and runs the store function behind it, with who and why for the event. */
+  async function carryOut<Input extends z.infer<typeof Command>>(
+    signal: string,
+    shape: z.ZodType<Input>,
+    input: unknown,
+    work: (tx: Transaction, input: Input) => Promise<string>,
+  ): Promise<CommandResult> {
+    const parsed = shape.safeParse(input)
+    if (!parsed.success) {
+      const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+      return { accepted: false, message: `${signal}: ${issues.join('; ')}` }
+    }
+    const { by, reason } = parsed.data
+    const actor = by ?? (await identityOf(client, activityInfo(), signal)).identity
+    return await decide({ actor, door: 'signal', reason }, (tx) => work(tx, parsed.data))
+  }
+
+  /** A refusal is an answer, not a failure: the workflow shows it and goes on. */
+  async function decide(origin: Origin, work: (tx: Transaction) => Promise<string>): Promise<CommandResult> {
+    try {
+      const { result } = await transaction(db, work, { origin })
+      return { accepted: true, message: result }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      return { accepted: error.code === 'schedule-cancelled', message: error.message }
+    }
+  }
+}
+
+function summaryOf({ flagKey, environment, updates, comment, errorMessage }: FlagSchedule): string {
+  const change = `\`${flagKey}\` (${environment}): ${describeUpdates(updates)}`
+  return [change, comment, errorMessage].filter(Boolean).join('\n\n')
+}

@@ -1,0 +1,86 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
+import type { Config } from '../runtime/config.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Database } from '../store/database.ts'
+import type { TemporalNames } from '../temporal/ids.ts'
+import { authorize, createVerifier } from './auth.ts'
+import { registerMetrics } from './metrics.ts'
+import { registerOpenapi } from './openapi.ts'
+import { handleError, sendProblem } from './problems.ts'
+import { eventRoutes } from './routes/events.ts'
+import { flagScheduleRoutes } from './routes/flag-schedules.ts'
+import { flagRoutes } from './routes/flags.ts'
+import { healthRoutes, type TemporalHealth } from './routes/health.ts'
+import { outboxRoutes } from './routes/outbox.ts'
+
+export interface AppOptions {
+  config: Config
+  log: Log
+  db: Database
+  names: TemporalNames
+  temporal: TemporalHealth
+}
+
+const BODY_LIMIT = 256 * 1024
+
+/** Builds the API; the caller listens, or injects. */
+export async function build({ config, log, db, names, temporal }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    bodyLimit: BODY_LIMIT,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : crypto.randomUUID()
+    },
+    // One line a request, written below, is enough.
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: 'idle',
+    // Longer than any key, so that one that is too long is told so.
+    routerOptions: { maxParamLength: 500 },
+    frameworkErrors: handleError,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      new Problem('not-found', `There is no ${request.method} ${request.url.split('?')[0]}. See /docs.`),
+      request.id,
+    ),
+  )
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    if (!request.url.startsWith('/api/')) return
+    const { method, url, principal } = request
+    request.log.info(
+      { method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), actor: principal?.subject },
+      'Request answered',
+    )
+  })
+
+  await registerOpenapi(app)
+  registerMetrics(app, { db, backlogAlert: config.INTERLOCK_BACKLOG_ALERT })
+  await app.register(healthRoutes({ db, temporal }))
+  await app.register(
+    async (admin) => {
+      admin.addHook('onRequest', authorize(createVerifier(config)))
+      await admin.register(flagRoutes({ db }))
+      await admin.register(flagScheduleRoutes({ db, names }))
+      await admin.register(eventRoutes({ db }))
+      await admin.register(outboxRoutes({ db }))
+    },
+    { prefix: '/api/admin' },
+  )
+  // What the `type` of a problem points to.
+  app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, async ({ params }) => {
+    const known = PROBLEMS[params.code as ProblemCode]
+    if (!known) throw new Problem('not-found', `There is no problem "${params.code}".`)
+    return { type: `/problems/${params.code}`, ...known }
+  })
+  return app
+}

@@ -1,0 +1,59 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
+import { Problem } from '../domain/problems.ts'
+import { type Config, requireTokenKey } from '../runtime/config.ts'
+
+export interface Principal {
+  subject: string
+  role: 'admin' | 'viewer'
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal
+  }
+}
+
+type Verify = (token: string) => Promise<JWTPayload>
+
+/** Checks tokens against the shared secret, or against the keys, issuer and audience of an identity provider. */
+export function createVerifier(config: Config): Verify {
+  const key = requireTokenKey(config)
+  const expected = {
+    ...(config.INTERLOCK_JWT_ISSUER && { issuer: config.INTERLOCK_JWT_ISSUER }),
+    ...(config.INTERLOCK_JWT_AUDIENCE && { audience: config.INTERLOCK_JWT_AUDIENCE }),
+    requiredClaims: ['sub', 'exp'],
+  }
+  if ('secret' in key) {
+    const secret = new TextEncoder().encode(key.secret)
+    return async (token) => (await jwtVerify(token, secret, { ...expected, algorithms: ['HS256'] })).payload
+  }
+  const keys = createRemoteJWKSet(new URL(key.jwksUrl))
+  // Asymmetric ones only: a public key must never be taken for a shared secret.
+  const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+  return async (token) => (await jwtVerify(token, keys, { ...expected, algorithms })).payload
+}
+
+/** A hook for `/api/admin`: `admin` may do everything, `viewer` may read. The claim is `role`, or one of `roles`. */
+export function authorize(verify: Verify) {
+  return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+    const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    if (!token) throw new Problem('unauthorized', 'Send a token: `Authorization: Bearer …`.')
+    const claims = await verify(token).catch((error: unknown) => {
+      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) {
+        throw new Problem('unauthorized', `The token is not valid: ${error.message}.`)
+      }
+      throw new Problem('unavailable', 'The keys that tokens are checked with cannot be read.', { cause: error })
+    })
+    const roles = new Set([claims.role, ...(Array.isArray(claims.roles) ? claims.roles : [])])
+    const role = roles.has('admin') ? 'admin' : roles.has('viewer') ? 'viewer' : undefined
+    const reads = request.method === 'GET' || request.method === 'HEAD'
+    if (!role || (role === 'viewer' && !reads)) {
+      throw new Problem(
+        'forbidden',
+        `This needs the role ${reads ? 'admin or viewer' : 'admin'}; the token has ${role ?? 'neither'}.`,
+      )
+    }
+    request.principal = { subject: String(claims.sub), role }
+  }
+}

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { LATENESS_BOUNDS } from '../domain/lateness.ts'
+import type { Database } from '../store/database.ts'
+import { readFigures, type StoreFigures } from '../store/health.ts'
+
+/**
+ * `/metrics` for Prometheus: this process and its HTTP, and from Postgres, exact for all processes together, what
+ * schedules do and wait for.
+ */
+export function registerMetrics(
+  app: FastifyInstance,
+  { db, backlogAlert }: { db: Database; backlogAlert: number },
+): void {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const requests = new Histogram({
+    name: 'interlock_http_request_seconds',
+    help: 'Requests by route and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers: [registry],
+  })
+  new Gauge({
+    name: 'interlock_schedules_backlog_alert_threshold',
+    help: 'Backlog from which somebody should be woken (INTERLOCK_BACKLOG_ALERT)',
+    registers: [registry],
+  }).set(backlogAlert)
+
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    requests.observe(
+      { method, route: routeOptions.url ?? 'unknown', status: reply.statusCode },
+      reply.elapsedTime / 1000,
+    )
+  })
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    reply.type(registry.contentType)
+    return `${await registry.metrics()}\n${renderFigures(await readFigures(db))}`
+  })
+}
+
+/** The figures in Prometheus' text format; its client library counts only what happened in its own process. */
+export function renderFigures(figures: StoreFigures): string {
+  const metric = (name: string, type: 'counter' | 'gauge', help: string, value: number) =>
+    `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`
+  const lateness = 'interlock_schedule_lateness_seconds'
+  const buckets = LATENESS_BOUNDS.map(
+    (bound, i) => `${lateness}_bucket{le="${bound}"} ${figures.latenessBuckets[i] ?? 0}`,
+  )
+  return [
+    metric('interlock_schedules_applied_total', 'counter', 'Schedules applied', figures.applied),
+    metric('interlock_schedules_failed_total', 'counter', 'Schedules that could not be applied', figures.failed),
+    metric(
+      'interlock_sweeps_total',
+      'counter',
+      'Transactions that applied schedules; applied / sweeps is schedules per sweep',
+      figures.sweeps,
+    ),
+    metric('interlock_schedules_pending', 'gauge', 'Schedules that are pending', figures.pending),
+    metric('interlock_schedules_backlog', 'gauge', 'Schedules that are due and not applied', figures.backlog),
+    metric(
+      'interlock_schedules_backlog_age_seconds',
+      'gauge',
+      'Since the oldest of the backlog was due',
+      figures.backlogAgeSeconds,
+    ),
+    metric('interlock_outbox_waiting', 'gauge', 'Outbox rows that wait to be sent', figures.outboxWaiting),
+    metric(
+      'interlock_outbox_age_seconds',
+      'gauge',
+      'Since the oldest waiting outbox row was committed',
+      figures.outboxAgeSeconds,
+    ),
+    metric('interlock_outbox_dead', 'gauge', 'Outbox rows that are dead-lettered', figures.outboxDead),
+    `# HELP ${lateness} Applied − due\n# TYPE ${lateness} histogram\n${buckets.join('\n')}\n`,
+    `${lateness}_bucket{le="+Inf"} ${figures.applied}\n${lateness}_sum ${figures.latenessSeconds}\n${lateness}_count ${figures.applied}\n`,
+  ].join('')
+}

@@ -1,0 +1,62 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { OpenAPIV3_1 } from 'openapi-types'
+import { z } from 'zod'
+
+const header = (description: string) => ({ description, schema: { type: 'string' } })
+const ETAG = { etag: header('Revision or version, for If-Match') }
+
+function json<Schema extends z.ZodType>(description: string, schema: Schema, headers: Record<string, unknown>) {
+  return { description, content: { 'application/json': { schema } }, headers }
+}
+
+export function ok<Schema extends z.ZodType>(schema: Schema, { etag = false } = {}) {
+  return json('OK', schema, etag ? ETAG : {})
+}
+
+export function created<Schema extends z.ZodType>(schema: Schema, { etag = false } = {}) {
+  return json('Created', schema, { location: header('Address of what was created'), ...(etag && ETAG) })
+}
+
+export function paged<Schema extends z.ZodType>(schema: Schema) {
+  return json('One page', z.array(schema), { link: header('The next page, if there is one: `<…>; rel="next"`') })
+}
+
+/** Serves the OpenAPI 3.1 document, made from the routes' own schemas, at `/docs/json` and for people at `/docs`. */
+export async function registerOpenapi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Interlock',
+        version: '0.1.0',
+        description:
+          'Durable release orchestration. Every write may carry an `Idempotency-Key`; every error is an RFC 9457 problem; every list is an array whose next page is in `Link`.',
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+    transform: (input) => {
+      const { schema, url } = jsonSchemaTransform(input)
+      const routes = input.schema?.response as Record<string, { headers?: unknown }> | undefined
+      const shown = schema?.response as Record<string, { headers?: unknown }> | undefined
+      for (const [status, response] of Object.entries(routes ?? {})) {
+        if (response.headers && shown?.[status]) shown[status].headers = response.headers
+      }
+      const secured = url.startsWith('/api/admin/')
+      return { schema: { ...schema, ...(secured && { security: [{ token: [] }] }) }, url }
+    },
+    transformObject: (input) => withoutUnused(jsonSchemaTransformObject(input) as OpenAPIV3_1.Document),
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+}
+
+/** Schemas are registered once for requests and once for answers; most are needed for one of them. */
+function withoutUnused(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
+  const { schemas = {}, ...components } = document.components ?? {}
+  const text = JSON.stringify([document.paths, schemas])
+  const used = Object.entries(schemas).filter(([name]) => text.includes(`"#/components/schemas/${name}"`))
+  return { ...document, components: { ...components, schemas: Object.fromEntries(used) } }
+}

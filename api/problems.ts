@@ -1,0 +1,103 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { type FieldProblem, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
+import { isConnectionLost, sqlState } from '../store/database.ts'
+
+/** RFC 9457, with `errors` for the fields that are wrong and further members that some problems have. */
+export const ProblemDocument = z
+  .looseObject({
+    type: z.string().meta({ example: '/problems/validation-failed' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'Id of the request, as in the logs' }),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' })
+
+/** Responses of a route for the problems it may answer with, by status. */
+export function problemResponses(...codes: ProblemCode[]) {
+  const always: ProblemCode[] = ['internal', 'unavailable']
+  const byStatus = Map.groupBy([...codes, ...always], (code) => PROBLEMS[code].status)
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => [
+      status,
+      {
+        description: same.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: ProblemDocument } },
+      },
+    ]),
+  )
+}
+
+// Fastify's own refusals.
+const FASTIFY_ERRORS: Record<string, ProblemCode> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed-body',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed-body',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-body',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+}
+
+/** The one place where an error becomes an answer. */
+export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error)
+  const { status } = PROBLEMS[problem.code]
+  if (status >= 500) request.log.error({ err: error }, 'Request failed')
+  else request.log.info({ problem: problem.code, detail: problem.message }, 'Request refused')
+  if (status === 503) reply.header('retry-after', '1')
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  sendProblem(reply, problem, request.id)
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem, requestId: string): void {
+  const { status, title } = PROBLEMS[problem.code]
+  const document: z.infer<typeof ProblemDocument> = {
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    detail: problem.message,
+    instance: requestId,
+    ...(problem.fields.length > 0 && { errors: problem.fields }),
+    ...problem.members,
+  }
+  // Serialised here: the answer must not depend on whether the route names this status.
+  reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(document)
+}
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error
+  if (error.validation) {
+    const fields = error.validation.flatMap((entry) =>
+      fieldsOf(entry.params?.issue as z.core.$ZodIssue, error.validationContext),
+    )
+    return new Problem('validation-failed', fields.map(({ field, message }) => `${field} ${message}`).join('; '), {
+      fields,
+    })
+  }
+  const known = FASTIFY_ERRORS[error.code]
+  if (known) return new Problem(known, error.message)
+  const state = sqlState(error)
+  // Lock or statement timeout, no connection left: the same request may succeed in a moment.
+  if (state === '55P03' || state === '57014' || state === '40001' || state === '40P01' || state?.startsWith('53')) {
+    return new Problem('busy', 'Send the request again in a moment.', { cause: error })
+  }
+  if (isConnectionLost(error))
+    return new Problem('unavailable', 'Send the request again in a moment.', { cause: error })
+  if (error.statusCode === 400) return new Problem('validation-failed', error.message)
+  return new Problem('internal', 'The log has more under the id in `instance`.', { cause: error })
+}
+
+const CONTEXTS: Record<string, string> = { body: '', querystring: 'query', params: 'path', headers: 'header' }
+
+function fieldsOf(issue: z.core.$ZodIssue, context = 'body'): FieldProblem[] {
+  const named = (...path: PropertyKey[]) =>
+    [CONTEXTS[context], ...path]
+      .filter((part) => part !== '')
+      .map(String)
+      .join('.') || 'body'
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: named(...issue.path, key), message: issue.message }))
+  }
+  return [{ field: named(...issue.path), message: issue.message }]
+}

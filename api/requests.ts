@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { Environment } from '../domain/flag.ts'
+import type { Problem } from '../domain/problems.ts'
+import type { Database } from '../store/database.ts'
+import type { Once } from '../store/idempotency.ts'
+import type { Page } from '../store/page.ts'
+import { type Transaction, transaction } from '../store/transaction.ts'
+
+/** Query of every list. */
+export const pageQuery = {
+  limit: z.coerce
+    .number({ error: 'must be an integer from 1 to 200' })
+    .int('must be an integer from 1 to 200')
+    .min(1, 'must be an integer from 1 to 200')
+    .max(200, 'must be an integer from 1 to 200')
+    .default(50),
+  cursor: z.string().max(1000).optional().meta({ description: 'Where the page starts; taken from the Link header' }),
+}
+
+export const environmentQuery = { environment: Environment.default('production') }
+
+/** Query of a write that may say why, for the audit trail. */
+export const reasonQuery = {
+  reason: z.string().max(2000).optional().meta({ description: 'Why; kept with the event' }),
+}
+
+/** Headers of every write; `If-Match` where what is written has an ETag. */
+export const idempotencyHeader = {
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
+    .optional()
+    .meta({
+      description: 'A repeated request with the same key changes nothing and gets the same answer, for 24 hours',
+    }),
+}
+export const ifMatchHeader = {
+  'if-match': z
+    .string()
+    .regex(/^(\*|(W\/)?"\d{1,15}")$/, 'must be an ETag as it was given out, such as "17"')
+    .optional()
+    .meta({ description: 'ETag that the change is meant for; refused when it has changed since' }),
+}
+
+/** The revision or version that the caller believes in. */
+export function expectedVersion(headers: { 'if-match'?: string | undefined }): number | undefined {
+  const digits = headers['if-match']?.match(/\d+/)?.[0]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** Runs a write in a transaction that knows who asks, why, and whether it was asked before. */
+export async function write<T>(
+  db: Database,
+  request: FastifyRequest,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  const { reason } = request.query as { reason?: string }
+  const origin = { actor: request.principal.subject, door: 'http' as const, reason, requestId: request.id }
+  return (await transaction(db, work, { origin, once: onceOf(request) })).result
+}
+
+function onceOf(request: FastifyRequest): Once | undefined {
+  const key = (request.headers as { 'idempotency-key'?: string })['idempotency-key']
+  if (!key) return undefined
+  const asked = [request.method, request.url, request.headers['if-match'] ?? '', JSON.stringify(request.body ?? null)]
+  return { key, fingerprint: createHash('sha256').update(asked.join('\n')).digest('base64url') }
+}
+
+/** Answers with a page as a JSON array; the next one is in `Link`, as RFC 8288 has it. */
+export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, { items, next }: Page<T>): T[] {
+  if (next) {
+    const url = new URL(request.url, 'http://localhost')
+    url.searchParams.set('cursor', next)
+    reply.header('link', `<${url.pathname}${url.search}>; rel="next"`)
+  }
+  return items
+}
+
+/** An id in a path: what is no UUID cannot exist, and Postgres would refuse to compare it. */
+export function requireUuid(id: string, missing: () => Problem): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) throw missing()
+  return id
+}

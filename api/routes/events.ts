@@ -1,0 +1,29 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { Event, EventType } from '../../domain/event.ts'
+import { Environment, FlagKey } from '../../domain/flag.ts'
+import type { Database } from '../../store/database.ts'
+import { listEvents } from '../../store/events.ts'
+import { paged } from '../openapi.ts'
+import { problemResponses } from '../problems.ts'
+import { pageQuery, sendPage } from '../requests.ts'
+
+export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get('/events', {
+      schema: {
+        tags: ['events'],
+        summary: 'The audit trail, newest first',
+        querystring: z.object({
+          environment: Environment.optional(),
+          flagKey: FlagKey.optional(),
+          scheduleId: z.uuid('must be the id of a schedule').optional(),
+          type: EventType.optional(),
+          ...pageQuery,
+        }),
+        response: { 200: paged(Event), ...problemResponses('validation-failed', 'unauthorized', 'forbidden') },
+      },
+      handler: async (request, reply) => reply.send(sendPage(request, reply, await listEvents(db, request.query))),
+    })
+  }
+}

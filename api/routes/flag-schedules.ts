@@ -1,0 +1,177 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { FlagKey } from '../../domain/flag.ts'
+import { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../../domain/flag-schedule.ts'
+import type { Database } from '../../store/database.ts'
+import { cancelSchedule, createSchedule, editSchedule, getSchedule, listSchedules } from '../../store/flag-schedules.ts'
+import type { TemporalNames } from '../../temporal/ids.ts'
+import { created, ok, paged } from '../openapi.ts'
+import { problemResponses } from '../problems.ts'
+import {
+  environmentQuery,
+  expectedVersion,
+  idempotencyHeader,
+  ifMatchHeader,
+  pageQuery,
+  reasonQuery,
+  sendPage,
+  write,
+} from '../requests.ts'
+
+const tags = ['flag schedules']
+const ofFlag = z.object({ flagKey: FlagKey })
+const ofSchedule = ofFlag.extend({ scheduleId: z.uuid('must be the id of a schedule') })
+
+const Schedule = FlagSchedule.extend({
+  workflowId: z.string().meta({ description: 'Its workflow in Temporal: `temporal workflow describe -w …`' }),
+}).meta({ id: 'Schedule' })
+
+const OVERLAP =
+  'Overlapping schedules may leave a flag in a state that nobody expected: they are all applied, in the order in which they are due, and the last one wins. Avoid scheduling concurrent changes of one flag.'
+
+export function flagScheduleRoutes({ db, names }: { db: Database; names: TemporalNames }): FastifyPluginAsyncZod {
+  const shown = (schedule: FlagSchedule) => ({ ...schedule, workflowId: names.flagSchedule(schedule.id) })
+  const etag = ({ version }: FlagSchedule) => ({ etag: `"${version}"` })
+
+  return async (app) => {
+    app.post('/flags/:flagKey/schedule', {
+      schema: {
+        tags,
+        summary: 'Schedule a change of a flag',
+        description: `Applied once, in the order (due time, creation), never early. ${OVERLAP}`,
+        params: ofFlag,
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object(idempotencyHeader),
+        body: NewSchedule,
+        response: {
+          201: created(Schedule, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'malformed-body',
+            'unauthorized',
+            'forbidden',
+            'flag-not-found',
+            'flag-archived',
+            'schedule-in-past',
+            'schedule-out-of-order',
+            'body-too-large',
+            'unsupported-media-type',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const { environment } = request.query
+        const { flagKey } = request.params
+        const schedule = await write(db, request, (tx) => createSchedule(tx, { environment, flagKey }, request.body))
+        const location = `/api/admin/flags/${flagKey}/schedule/${schedule.id}?environment=${environment}`
+        return reply
+          .code(201)
+          .headers({ location, ...etag(schedule) })
+          .send(shown(schedule))
+      },
+    })
+
+    app.get('/flags/:flagKey/schedule', {
+      schema: {
+        tags,
+        summary: 'List the schedules of a flag, in the order in which they are due',
+        params: ofFlag,
+        querystring: z.object({ ...environmentQuery, status: ScheduleStatus.optional(), ...pageQuery }),
+        response: {
+          200: paged(Schedule),
+          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found'),
+        },
+      },
+      handler: async (request, reply) => {
+        const page = await listSchedules(db, { ...request.params, ...request.query })
+        return reply.send(sendPage(request, reply, { ...page, items: page.items.map(shown) }))
+      },
+    })
+
+    app.get('/flags/:flagKey/schedule/:scheduleId', {
+      schema: {
+        tags,
+        summary: 'Read a schedule',
+        params: ofSchedule,
+        querystring: z.object(environmentQuery),
+        response: {
+          200: ok(Schedule, { etag: true }),
+          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found', 'schedule-not-found'),
+        },
+      },
+      handler: async (request, reply) => {
+        const schedule = await getSchedule(db, { ...request.params, ...request.query })
+        return reply.headers(etag(schedule)).send(shown(schedule))
+      },
+    })
+
+    app.patch('/flags/:flagKey/schedule/:scheduleId', {
+      schema: {
+        tags,
+        summary: 'Move or change a pending schedule',
+        description: `Its workflow's timer moves with it. ${OVERLAP}`,
+        params: ofSchedule,
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        body: ScheduleEdit,
+        response: {
+          200: ok(Schedule, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'malformed-body',
+            'unauthorized',
+            'forbidden',
+            'flag-not-found',
+            'schedule-not-found',
+            'schedule-applied',
+            'schedule-failed',
+            'schedule-cancelled',
+            'schedule-in-past',
+            'schedule-out-of-order',
+            'revision-mismatch',
+            'body-too-large',
+            'unsupported-media-type',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const expected = expectedVersion(request.headers)
+        const schedule = await write(db, request, (tx) => editSchedule(tx, address, request.body, expected))
+        return reply.headers(etag(schedule)).send(shown(schedule))
+      },
+    })
+
+    app.delete('/flags/:flagKey/schedule/:scheduleId', {
+      schema: {
+        tags,
+        summary: 'Cancel a pending schedule',
+        description: 'When this answers 200, the change will never be made; when it answers 409, it says when it was.',
+        params: ofSchedule,
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object(idempotencyHeader),
+        response: {
+          200: ok(Schedule, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'unauthorized',
+            'forbidden',
+            'flag-not-found',
+            'schedule-not-found',
+            'schedule-applied',
+            'schedule-failed',
+            'schedule-cancelled',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const schedule = await write(db, request, (tx) => cancelSchedule(tx, address))
+        return reply.headers(etag(schedule)).send(shown(schedule))
+      },
+    })
+  }
+}

@@ -1,0 +1,150 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { Flag, FlagEdit, FlagKey, NewFlag } from '../../domain/flag.ts'
+import type { Database } from '../../store/database.ts'
+import { archiveFlag } from '../../store/flag-archive.ts'
+import { createFlag, editFlag, getFlag, listFlags } from '../../store/flags.ts'
+import { created, ok, paged } from '../openapi.ts'
+import { problemResponses } from '../problems.ts'
+import {
+  environmentQuery,
+  expectedVersion,
+  idempotencyHeader,
+  ifMatchHeader,
+  pageQuery,
+  reasonQuery,
+  sendPage,
+  write,
+} from '../requests.ts'
+
+const tags = ['flags']
+const params = z.object({ flagKey: FlagKey })
+
+export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.post('/flags', {
+      schema: {
+        tags,
+        summary: 'Create a flag',
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object(idempotencyHeader),
+        body: NewFlag,
+        response: {
+          201: created(Flag, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'malformed-body',
+            'unauthorized',
+            'forbidden',
+            'flag-exists',
+            'body-too-large',
+            'unsupported-media-type',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const flag = await write(db, request, (tx) => createFlag(tx, request.query.environment, request.body))
+        return reply
+          .code(201)
+          .headers({ location: addressOf(flag), etag: `"${flag.revision}"` })
+          .send(flag)
+      },
+    })
+
+    app.get('/flags', {
+      schema: {
+        tags,
+        summary: 'List the flags of an environment, by key',
+        querystring: z.object({
+          ...environmentQuery,
+          archived: z.stringbool({ error: 'must be true or false' }).default(false),
+          ...pageQuery,
+        }),
+        response: { 200: paged(Flag), ...problemResponses('validation-failed', 'unauthorized', 'forbidden') },
+      },
+      handler: async (request, reply) => reply.send(sendPage(request, reply, await listFlags(db, request.query))),
+    })
+
+    app.get('/flags/:flagKey', {
+      schema: {
+        tags,
+        summary: 'Read a flag',
+        params,
+        querystring: z.object(environmentQuery),
+        response: {
+          200: ok(Flag, { etag: true }),
+          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found'),
+        },
+      },
+      handler: async (request, reply) => {
+        const flag = await getFlag(db, { ...request.params, ...request.query })
+        return reply.header('etag', `"${flag.revision}"`).send(flag)
+      },
+    })
+
+    app.patch('/flags/:flagKey', {
+      schema: {
+        tags,
+        summary: 'Change a flag now',
+        description: 'Changes the fields that the body names. `{"archived": false}` brings an archived flag back.',
+        params,
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        body: FlagEdit,
+        response: {
+          200: ok(Flag, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'malformed-body',
+            'unauthorized',
+            'forbidden',
+            'flag-not-found',
+            'revision-mismatch',
+            'flag-archived',
+            'body-too-large',
+            'unsupported-media-type',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const flag = await write(db, request, (tx) =>
+          editFlag(tx, address, request.body, expectedVersion(request.headers)),
+        )
+        return reply.header('etag', `"${flag.revision}"`).send(flag)
+      },
+    })
+
+    app.delete('/flags/:flagKey', {
+      schema: {
+        tags,
+        summary: 'Archive a flag and cancel its pending schedules',
+        params,
+        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        response: {
+          200: ok(Flag, { etag: true }),
+          ...problemResponses(
+            'validation-failed',
+            'unauthorized',
+            'forbidden',
+            'flag-not-found',
+            'revision-mismatch',
+            'idempotency-key-reused',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const flag = await write(db, request, (tx) => archiveFlag(tx, address, expectedVersion(request.headers)))
+        return reply.header('etag', `"${flag.revision}"`).send(flag)
+      },
+    })
+  }
+}
+
+function addressOf({ key, environment }: Flag): string {
+  return `/api/admin/flags/${key}?environment=${environment}`
+}

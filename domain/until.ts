@@ -1,0 +1,17 @@
+/** What a workflow needs to know of the row that it works for. */
+export interface UntilRow {
+  /** Nothing is left to do: the row's status is final. */
+  final: boolean
+  status: string
+  dueAt: string
+  /** Milliseconds until it is due by the database's clock, negative when overdue. */
+  dueInMs: number
+  /** One line for people: what will happen. */
+  summary: string
+}
+
+/** What came of an operator's command: what it says to people, in either case. */
+export interface CommandResult {
+  accepted: boolean
+  message: string
+}

@@ -1,0 +1,28 @@
+import type { Connection } from '@temporalio/client'
+import type { Log } from '../runtime/log.ts'
+import { DUE_AT, ENVIRONMENT, FLAG_KEY } from '../workflows/search-attributes.ts'
+
+// Numbers of IndexedValueType in Temporal's API.
+const KEYWORD = 2
+const DATETIME = 6
+const REGISTERED = { [FLAG_KEY.name]: KEYWORD, [ENVIRONMENT.name]: KEYWORD, [DUE_AT.name]: DATETIME }
+
+/**
+ * Registers what is missing. Where the service forbids it (Temporal Cloud), says which commands an operator has to run;
+ * workflows cannot be started before.
+ */
+export async function registerSearchAttributes(connection: Connection, namespace: string, log: Log): Promise<void> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace })
+    const missing = Object.entries(REGISTERED).filter(([name]) => !(name in customAttributes))
+    if (missing.length === 0) return
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) })
+    log.info({ searchAttributes: missing.map(([name]) => name) }, 'Registered search attributes')
+  } catch (error) {
+    const commands = Object.entries(REGISTERED).map(
+      ([name, type]) =>
+        `temporal operator search-attribute create --name ${name} --type ${type === KEYWORD ? 'Keyword' : 'Datetime'}`,
+    )
+    log.warn({ err: error, commands }, 'Could not check the search attributes; make sure that they exist')
+  }
+}

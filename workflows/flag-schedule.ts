@@ -1,0 +1,69 @@
+import {
+  ActivityCancellationType,
+  continueAsNew,
+  defineSignal,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { FlagScheduleActivities, FlagScheduleRow } from '../activities/flag-schedule.ts'
+import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
+import { Inbox, until } from './until.ts'
+
+const { readFlagSchedule } = proxyLocalActivities<FlagScheduleActivities>({
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '200ms', maximumInterval: '5s' },
+})
+
+// A worker that is killed in the last second is missed after 2 s without a heartbeat.
+const { applyDueChanges } = proxyActivities<FlagScheduleActivities>({
+  startToCloseTimeout: '5s',
+  heartbeatTimeout: '2s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '2s' },
+  // The row's lock decides between a cancel and the change, so a cancel need not wait for the activity.
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+})
+
+const { cancelFlagSchedule, rescheduleFlagSchedule, cancelledFlagSchedule } = proxyActivities<FlagScheduleActivities>({
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '200ms', maximumInterval: '10s' },
+})
+
+export const nudge = defineSignal('nudge')
+export const cancel = defineSignal<[{ by?: string; reason?: string }?]>('cancel')
+export const reschedule = defineSignal<[{ scheduledAt: string; by?: string; reason?: string }]>('reschedule')
+
+/** One scheduled change of a flag, from its creation to the moment when its row is applied, failed or cancelled. */
+export async function flagSchedule({ scheduleId }: { scheduleId: string }): Promise<string> {
+  const inbox = new Inbox()
+  setHandler(nudge, () => inbox.nudge(), { description: 'Read the row again; sent after every change of it.' })
+  setHandler(cancel, (command) => inbox.push(() => cancelFlagSchedule(scheduleId, command ?? {})), {
+    description: 'Cancel the schedule. Input: {"by": "who", "reason": "why"}',
+  })
+  setHandler(reschedule, (command) => inbox.push(() => rescheduleFlagSchedule(scheduleId, command)), {
+    description: 'Move the schedule. Input: {"scheduledAt": "2026-03-01T09:00:00Z", "by": "who", "reason": "why"}',
+  })
+
+  return await until(inbox, {
+    read: async () => {
+      const row = await readFlagSchedule(scheduleId)
+      showInSearch(row)
+      return row
+    },
+    fire: () => applyDueChanges(scheduleId),
+    cancel: () => cancelledFlagSchedule(scheduleId),
+    startOver: () => continueAsNew<typeof flagSchedule>({ scheduleId }),
+  })
+}
+
+function showInSearch({ final, flagKey, environment, dueAt }: FlagScheduleRow): void {
+  const shown = workflowInfo().typedSearchAttributes.get(DUE_AT)?.getTime()
+  if (final || shown === Date.parse(dueAt)) return
+  upsertSearchAttributes([
+    { key: FLAG_KEY, value: flagKey },
+    { key: ENVIRONMENT, value: environment },
+    { key: DUE_AT, value: new Date(dueAt) },
+  ])
+}

@@ -1,0 +1,2 @@
+export { flagSchedule } from './flag-schedule.ts'
+export { reconcile } from './reconcile.ts'
