@@ -12,6 +12,7 @@ export interface DataDir {
   path: string
   postgres: string
   temporal: string
+  temporalProfile: string
   logs: string
   jwtSecret: string
   lock: string
@@ -26,6 +27,7 @@ export function dataDirFrom(env: NodeJS.ProcessEnv, root = REPOSITORY): DataDir 
     path,
     postgres: join(path, 'postgres'),
     temporal: join(path, 'temporal.db'),
+    temporalProfile: join(path, 'temporal.toml'),
     logs: join(path, 'logs'),
     jwtSecret: join(path, 'jwt-secret'),
     lock: join(path, 'lock.json'),

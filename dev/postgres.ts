@@ -23,6 +23,8 @@ export interface PostgresOptions {
   logFile?: string
   /** how long crash recovery and start may take; default 120,000 ms */
   startTimeoutMs?: number
+  /** told as soon as there is a postmaster, long before it is ready */
+  onSpawn?: (pid: number) => void
 }
 
 /** A running server. */
@@ -68,6 +70,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     const log = openLog(logFile)
     const { child, exited } = spawnPostmaster(launch, dataDir, port, log.fd, options.settings)
     log.close()
+    if (child.pid) options.onSpawn?.(child.pid)
     const stop = () => stopPostmaster(child, exited)
     try {
       await Promise.race([

@@ -25,6 +25,8 @@ export interface TemporalServerOptions {
   cli?: string
   /** how long the server may take to serve; default 60,000 ms */
   startTimeoutMs?: number
+  /** told as soon as there is a process, before it serves */
+  onSpawn?: (pid: number) => void
 }
 
 /** A running server. */
@@ -61,6 +63,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   log.close()
   const exited = exitOf(child)
   const pid = await spawned(child.pid, exited)
+  options.onSpawn?.(pid)
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     await endProcess(pid, [
