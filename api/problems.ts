@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { z } from 'zod'
 import { type FieldProblem, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
 import { isConnectionLost, sqlState } from '../store/database.ts'
@@ -68,9 +69,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem, requestId: st
 function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error
   if (error.validation) {
-    const fields = error.validation.flatMap((entry) =>
-      fieldsOf(entry.params?.issue as z.core.$ZodIssue, error.validationContext),
-    )
+    const fields = error.validation.flatMap((issue) => fieldsOf(issue, error.validationContext))
     return new Problem('validation-failed', fields.map(({ field, message }) => `${field} ${message}`).join('; '), {
       fields,
     })
@@ -90,14 +89,10 @@ function toProblem(error: FastifyError): Problem {
 
 const CONTEXTS: Record<string, string> = { body: '', querystring: 'query', params: 'path', headers: 'header' }
 
-function fieldsOf(issue: z.core.$ZodIssue, context = 'body'): FieldProblem[] {
-  const named = (...path: PropertyKey[]) =>
-    [CONTEXTS[context], ...path]
-      .filter((part) => part !== '')
-      .map(String)
-      .join('.') || 'body'
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: named(...issue.path, key), message: issue.message }))
-  }
-  return [{ field: named(...issue.path), message: issue.message }]
+// An issue as fastify-type-provider-zod makes it of Zod's: `/updates/rolloutPercentage`, and the keys that are not known.
+function fieldsOf({ instancePath, message, params }: FastifySchemaValidationError, context = 'body'): FieldProblem[] {
+  const path = [CONTEXTS[context], ...instancePath.split('/')].filter(Boolean)
+  const keys = Array.isArray(params.keys) ? params.keys : []
+  const paths = keys.length > 0 ? keys.map((key) => [...path, key]) : [path]
+  return paths.map((named) => ({ field: named.join('.') || 'body', message: message ?? 'is not valid' }))
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { Environment } from '../domain/flag.ts'
+import { Environment, Text } from '../domain/flag.ts'
 import type { Problem } from '../domain/problems.ts'
 import type { Database } from '../store/database.ts'
 import type { Once } from '../store/idempotency.ts'
@@ -23,7 +23,7 @@ export const environmentQuery = { environment: Environment.default('production')
 
 /** Query of a write that may say why, for the audit trail. */
 export const reasonQuery = {
-  reason: z.string().max(2000).optional().meta({ description: 'Why; kept with the event' }),
+  reason: Text.optional().meta({ description: 'Why; kept with the event' }),
 }
 
 /** Headers of every write; `If-Match` where what is written has an ETag. */

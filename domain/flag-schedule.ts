@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage } from './flag.ts'
+import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage, Text } from './flag.ts'
 import { strict } from './strict.ts'
 
 /** How far in the past a new due time may lie: clocks differ, and a request takes its time. */
 export const PAST_TOLERANCE_MS = 60_000
 
-const MAX_COMMENT = 2000
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
 
 /** A due time as requests carry it: any zone, kept to the millisecond as UTC. */
@@ -21,8 +20,6 @@ export const ScheduleUpdates = strict({ enabled: Enabled.optional(), rolloutPerc
   .refine((updates) => Object.keys(updates).length > 0, 'must name at least one of enabled, rolloutPercentage')
   .meta({ description: 'What changes at the due time; what is not named stays as it is then' })
 export type ScheduleUpdates = z.infer<typeof ScheduleUpdates>
-
-const Comment = z.string().max(MAX_COMMENT, `must be at most ${MAX_COMMENT} characters`)
 
 export const FlagSchedule = z
   .object({
@@ -47,14 +44,14 @@ export type FlagSchedule = z.infer<typeof FlagSchedule>
 export const NewSchedule = strict({
   scheduledAt: DueTime,
   updates: ScheduleUpdates,
-  comment: Comment.optional(),
+  comment: Text.optional(),
 })
 export type NewSchedule = z.infer<typeof NewSchedule>
 
 export const ScheduleEdit = strict({
   scheduledAt: DueTime.optional(),
   updates: ScheduleUpdates.optional(),
-  comment: Comment.optional(),
+  comment: Text.optional(),
 }).refine((edit) => Object.keys(edit).length > 0, 'must name at least one of scheduledAt, updates, comment')
 export type ScheduleEdit = z.infer<typeof ScheduleEdit>
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { strict } from './strict.ts'
 
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 . _ -')
+const NAME_RULE = 'must be 1 to 100 of A-Z a-z 0-9 . _ -'
+const name = z.string({ error: NAME_RULE }).regex(/^[A-Za-z0-9._-]{1,100}$/, NAME_RULE)
 
 export const FlagKey = name.meta({ description: 'Name of the flag within its environment', example: 'new-checkout' })
 export const Environment = name.meta({ description: 'Environment that the flag lives in', example: 'production' })
@@ -11,7 +12,9 @@ export const RolloutPercentage = z
   .int({ error: 'must be an integer from 0 to 100' })
   .min(0, 'must be an integer from 0 to 100')
   .max(100, 'must be an integer from 0 to 100')
-const Description = z.string().max(2000, 'must be at most 2000 characters')
+
+/** Free text of people: descriptions, comments, reasons. */
+export const Text = z.string({ error: 'must be text' }).max(2000, 'must be at most 2000 characters')
 
 /** What an application sees of a flag, and what a schedule may change. */
 export interface FlagState {
@@ -27,7 +30,7 @@ export const Flag = z
     id: z.uuid(),
     key: FlagKey,
     environment: Environment,
-    description: Description,
+    description: Text,
     enabled: Enabled,
     rolloutPercentage: RolloutPercentage,
     revision: z.int().meta({ description: "Configuration revision of the flag's last change; also its ETag" }),
@@ -40,14 +43,14 @@ export type Flag = z.infer<typeof Flag>
 
 export const NewFlag = strict({
   key: FlagKey,
-  description: Description.default(''),
+  description: Text.default(''),
   enabled: Enabled.default(false),
   rolloutPercentage: RolloutPercentage.default(100),
 })
 export type NewFlag = z.infer<typeof NewFlag>
 
 export const FlagEdit = strict({
-  description: Description.optional(),
+  description: Text.optional(),
   enabled: Enabled.optional(),
   rolloutPercentage: RolloutPercentage.optional(),
   archived: z

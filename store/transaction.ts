@@ -60,7 +60,9 @@ export async function transaction<T>(
 ): Promise<TransactionResult<T>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const { result, effects, tasks } = await running.run(true, () => attemptOnce(db, work, options))
+      const { result, effects, tasks, lost } = await running.run(true, () => attemptOnce(db, work, options))
+      // Looked up only now that the broken connection is given back: a restart of Postgres breaks all of a pool at once.
+      if (lost) await requireCommitted(db, lost, options.lookUpForMs)
       if (effects.cacheInvalidations.length > 0) db.onInvalidate(effects.cacheInvalidations)
       const triggerHandles = tasks.length > 0 ? await db.dispatcher.dispatch(tasks) : new Map()
       return { result, triggerHandles }
@@ -71,7 +73,19 @@ export async function transaction<T>(
   }
 }
 
-async function attemptOnce<T>(db: Database, work: (tx: Transaction) => Promise<T>, options: TransactionOptions) {
+interface Attempt<T> {
+  result: T
+  effects: CollectedEffects
+  tasks: CommittedTask[]
+  /** Set when the connection broke at COMMIT, so that nobody knows what came of it. */
+  lost?: { xid: string; cause: Error } | undefined
+}
+
+async function attemptOnce<T>(
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
+  options: TransactionOptions,
+): Promise<Attempt<T>> {
   const client = await db.pool.connect()
   let broken: Error | undefined
   const onError = (error: Error) => {
@@ -90,8 +104,9 @@ async function attemptOnce<T>(db: Database, work: (tx: Transaction) => Promise<T
     const result = await work(tx)
     if (options.once) await rememberResult(tx, options.once, result)
     const { xid, tasks } = await flush(client, options.origin, effects)
-    await commit(db, client, xid, options.lookUpForMs)
-    return { result, effects, tasks }
+    const lost = await commit(client, xid)
+    broken ??= lost?.cause
+    return { result, effects, tasks, lost }
   } catch (error) {
     if (isConnectionLost(error)) broken ??= error as Error
     else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure))
@@ -177,38 +192,41 @@ async function flush(client: PoolClient, origin: Origin, effects: CollectedEffec
   return { xid, tasks }
 }
 
-async function commit(db: Database, client: PoolClient, xid: string | undefined, lookUpForMs = 10_000): Promise<void> {
+async function commit(client: PoolClient, xid: string | undefined) {
   try {
     const { command } = await client.query('COMMIT')
     // Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: a statement's error was swallowed.
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back: one of its statements had failed')
   } catch (error) {
     if (!isConnectionLost(error) || !xid) throw error
-    db.log.warn({ err: error, xid }, 'Lost the reply to COMMIT; looking the outcome up')
-    if (await wasCommitted(db, xid, lookUpForMs)) return
-    // Rolled back for certain, so it may be done again like any serialization failure.
-    throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: error }), {
-      code: '40001',
-    })
+    return { xid, cause: error as Error }
   }
 }
 
-async function wasCommitted(db: Database, xid: string, lookUpForMs: number): Promise<boolean> {
+/** Asks Postgres what became of a transaction, waiting for it to come back. Rolled back counts as a serialization failure. */
+async function requireCommitted(
+  db: Database,
+  lost: { xid: string; cause: Error },
+  lookUpForMs = 10_000,
+): Promise<void> {
+  db.log.warn({ err: lost.cause, xid: lost.xid }, 'Lost the reply to COMMIT; looking the outcome up')
   const until = performance.now() + lookUpForMs
   for (;;) {
     try {
-      const { rows } = await db.pool.query<{ status: string }>('SELECT pg_xact_status($1::xid8) AS status', [xid])
+      const { rows } = await db.pool.query<{ status: string }>('SELECT pg_xact_status($1::xid8) AS status', [lost.xid])
       const status = rows[0]?.status
-      if (status === 'committed') return true
-      if (status === 'aborted') return false
+      if (status === 'committed') return
+      if (status === 'aborted') {
+        throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: lost.cause }), {
+          code: '40001',
+        })
+      }
     } catch (error) {
       if (!isConnectionLost(error)) throw error
     }
     if (performance.now() > until) {
-      throw new Problem(
-        'outcome-unknown',
-        'Look the change up, or send the request again with the same Idempotency-Key.',
-      )
+      const next = 'Look the change up, or send the request again with the same Idempotency-Key.'
+      throw new Problem('outcome-unknown', next, { cause: lost.cause })
     }
     await wait(50)
   }

@@ -1,0 +1,107 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { describe, expect, it } from 'vitest'
+import { type Answer, createTestApp } from '../helpers/app.ts'
+import { createTestDatabase, one } from '../helpers/database.ts'
+import { inMs } from '../helpers/schedules.ts'
+
+const { app, call, db } = await createTestApp(await createTestDatabase())
+const document = (await app.inject('/docs/json')).json()
+
+const ajv = new Ajv2020({ strict: false })
+addFormats.default(ajv)
+ajv.addSchema(document, 'openapi')
+
+/** Checks an answer against what the document says of its route and status. */
+function conforms(method: string, path: string, { status, body, headers }: Answer): void {
+  const response = document.paths[path]?.[method.toLowerCase()]?.responses[status]
+  expect(response, `${method} ${path} answers ${status}`).toBeDefined()
+  const type = (headers['content-type'] as string).split(';')[0] as string
+  expect(Object.keys(response.content)).toContain(type)
+  const pointer = ['paths', path, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema']
+  const validate = ajv.compile({
+    $ref: `openapi#/${pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`,
+  })
+  expect(validate(body), JSON.stringify(validate.errors)).toBe(true)
+}
+
+describe('the OpenAPI document', () => {
+  it('is valid 3.1', async () => {
+    expect(document.openapi).toBe('3.1.0')
+    expect(await new Validator().validate(document)).toMatchObject({ valid: true })
+  })
+
+  it('asks for a token on every admin route and has a summary and all refusals for it', () => {
+    for (const [path, methods] of Object.entries<
+      Record<string, { security?: unknown; summary?: string; responses: object }>
+    >(document.paths)) {
+      if (!path.startsWith('/api/admin')) continue
+      for (const operation of Object.values(methods)) {
+        expect(operation).toMatchObject({ security: [{ token: [] }], summary: expect.any(String) })
+        expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['401', '403', '500', '503']))
+      }
+    }
+  })
+
+  it("matches every route's answers", async () => {
+    const visited = new Set<string>()
+    const visit = async (
+      method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+      path: string,
+      url: string,
+      status: number,
+      body?: unknown,
+      headers = {},
+    ) => {
+      const answer = await call(method, url, body, headers)
+      expect([method, url, answer.status]).toEqual([method, url, status])
+      conforms(method, path, answer)
+      visited.add(`${method} ${path}`)
+      return answer
+    }
+    const flags = '/api/admin/flags'
+    const flag = `${flags}/{flagKey}`
+    await visit('POST', flags, flags, 201, { key: 'a' })
+    await visit('POST', flags, flags, 409, { key: 'a' })
+    await visit('POST', flags, flags, 400, { key: '?' })
+    await visit('POST', flags, flags, 401, { key: 'b' }, { authorization: '' })
+    await visit('GET', flags, flags, 200)
+    await visit('GET', flag, `${flags}/a`, 200)
+    await visit('GET', flag, `${flags}/b`, 404)
+    await visit('PATCH', flag, `${flags}/a`, 200, { enabled: true })
+    await visit('PATCH', flag, `${flags}/a`, 412, { enabled: false }, { 'if-match': '"0"' })
+
+    const schedules = `${flag}/schedule`
+    const schedule = `${schedules}/{scheduleId}`
+    const body = { scheduledAt: inMs(60_000), updates: { enabled: true } }
+    const created = await visit('POST', schedules, `${flags}/a/schedule`, 201, body)
+    await visit('POST', schedules, `${flags}/a/schedule`, 422, { ...body, scheduledAt: inMs(-1e6) })
+    await visit('GET', schedules, `${flags}/a/schedule`, 200)
+    const url = `${flags}/a/schedule/${created.body.id}`
+    await visit('GET', schedule, url, 200)
+    await visit('PATCH', schedule, url, 200, { updates: { rolloutPercentage: 3 } })
+    await visit('DELETE', schedule, url, 200)
+    await visit('DELETE', schedule, url, 409)
+    await visit('PATCH', schedule, url, 409, body)
+    await visit('DELETE', flag, `${flags}/a`, 200)
+    await visit('PATCH', flag, `${flags}/a`, 422, { enabled: true })
+    await visit('POST', schedules, `${flags}/a/schedule`, 422, body)
+
+    await visit('GET', '/api/admin/events', '/api/admin/events', 200)
+    const outbox = await visit('GET', '/api/admin/outbox', '/api/admin/outbox', 200)
+    const requeue = '/api/admin/outbox/{outboxId}/requeue'
+    const { id } = outbox.body[0]
+    await visit('POST', requeue, `/api/admin/outbox/${id}/requeue`, 409)
+    await visit('POST', requeue, '/api/admin/outbox/999999/requeue', 404)
+    await one(db, `UPDATE outbox SET state = 'dead' WHERE id = $1`, [id])
+    await visit('POST', requeue, `/api/admin/outbox/${id}/requeue`, 200)
+    await visit('GET', '/healthz', '/healthz', 200)
+    await visit('GET', '/readyz', '/readyz', 503)
+
+    const documented = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect([...visited].sort()).toEqual(documented.sort())
+  })
+})

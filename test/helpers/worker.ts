@@ -1,0 +1,30 @@
+import { NativeConnection } from '@temporalio/worker'
+import { afterAll, inject } from 'vitest'
+import { type RunningWorker, startWorker } from '../../worker/worker.ts'
+import type { TestApp } from './app.ts'
+import { quiet } from './database.ts'
+
+/** Runs a worker, as `worker/main.ts` does, for the workflows of a test's app; it stops when the file has ended. */
+export async function startTestWorker(
+  { client, names }: TestApp,
+  databaseUrl: string,
+  { maxCachedWorkflows }: { maxCachedWorkflows?: number } = {},
+): Promise<RunningWorker> {
+  const { temporalAddress, bundlePath } = inject('services')
+  const connection = await NativeConnection.connect({ address: temporalAddress })
+  const worker = await startWorker({
+    databaseUrl,
+    connection,
+    client,
+    namespace: 'default',
+    names,
+    workflowBundle: { codePath: bundlePath },
+    log: quiet,
+    ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),
+  })
+  afterAll(async () => {
+    await worker.stop()
+    await connection.close()
+  })
+  return worker
+}
