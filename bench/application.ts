@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { nodeService } from '../dev/node-process.ts'
+import { freePort } from '../dev/ports.ts'
+import { createToken } from '../dev/token.ts'
+import { connectClient } from '../temporal/connection.ts'
+import { type TemporalNames, temporalNames } from '../temporal/ids.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const READY_WITHIN_MS = 60_000
+/** Requests to the API and calls to Temporal under way at once. */
+const AT_ONCE = 20
+const TIMER_STARTED = 17
+
+/** A running API and worker, each a process of its own. */
+export interface Application {
+  names: TemporalNames
+  /** Creates schedules through HTTP, several at a time; returns their workflows' ids. */
+  createSchedules(schedules: readonly { flagKey: string; dueAt: number }[]): Promise<string[]>
+  /** Waits until every workflow sleeps on its timer: then nothing of the start is left to be done. */
+  untilArmed(workflowIds: readonly string[]): Promise<void>
+  /** Waits until every workflow has closed. */
+  untilClosed(workflowIds: readonly string[]): Promise<void>
+  /** Keeps the reconciler from starting workflows for rows that were inserted without one. */
+  pauseReconciler(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts `api/main.ts` and `worker/main.ts` and waits until `/readyz` says that changes will be applied. */
+export async function startApplication(options: {
+  databaseUrl: string
+  prefix: string
+  directory: string
+}): Promise<Application> {
+  const secret = randomBytes(32).toString('hex')
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = {
+    ...process.env,
+    DATABASE_URL: options.databaseUrl,
+    INTERLOCK_JWT_SECRET: secret,
+    INTERLOCK_PREFIX: options.prefix,
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'warn',
+  }
+  const start = (name: string, script: string) =>
+    nodeService({
+      name,
+      script,
+      root: ROOT,
+      env,
+      print: (line) => console.error(`${name}: ${line}`),
+      logFile: join(options.directory, `${options.prefix}-${name}.log`),
+      stopMs: 30_000,
+    }).start(() => {})
+  const processes = await Promise.all([start('api', 'api/main.ts'), start('worker', 'worker/main.ts')])
+  const { client, connection } = connectClient()
+  const names = temporalNames(options.prefix)
+  const token = await createToken({ secret, subject: 'bench', role: 'admin' })
+  const limit = pLimit(AT_ONCE)
+
+  const stop = async () => {
+    await client.schedule
+      .getHandle(names.reconciler)
+      .delete()
+      .catch(() => {})
+    await connection.close()
+    await Promise.all(processes.map((running) => running.stop()))
+  }
+  const untilEach = (workflowIds: readonly string[], holds: (workflowId: string) => Promise<boolean>) =>
+    limit.map([...workflowIds], async (workflowId) => {
+      while (!(await holds(workflowId))) await wait(100)
+    })
+
+  try {
+    await untilReady(url)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    names,
+    createSchedules: (schedules) =>
+      limit.map([...schedules], async ({ flagKey, dueAt }) => {
+        const response = await fetch(`${url}/api/admin/flags/${flagKey}/schedule`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ scheduledAt: new Date(dueAt).toISOString(), updates: { enabled: true } }),
+        })
+        if (response.status !== 201) throw new Error(`POST schedule: ${response.status} ${await response.text()}`)
+        return ((await response.json()) as { workflowId: string }).workflowId
+      }),
+    async untilArmed(workflowIds) {
+      await untilEach(workflowIds, async (workflowId) => {
+        const { events } = await client.workflow.getHandle(workflowId).fetchHistory()
+        return events?.some(({ eventType }) => eventType === TIMER_STARTED) ?? false
+      })
+    },
+    async untilClosed(workflowIds) {
+      await untilEach(
+        workflowIds,
+        async (id) => (await client.workflow.getHandle(id).describe()).status.name !== 'RUNNING',
+      )
+    },
+    pauseReconciler: () => client.schedule.getHandle(names.reconciler).pause('benchmark'),
+    stop,
+  }
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS
+  for (;;) {
+    const ready = await fetch(`${url}/readyz`).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    if (ready) return
+    if (Date.now() > deadline) throw new Error(`The API and the worker were not ready within ${READY_WITHIN_MS} ms`)
+    await wait(100)
+  }
+}

@@ -1,0 +1,143 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { sweepDue } from '../store/sweep.ts'
+import { applyByGraphile, describeGraphile } from './graphile.ts'
+import { atMost, type BenchmarkRow, none } from './row.ts'
+import {
+  appliedSoFar,
+  flagKey,
+  insertFlags,
+  insertSchedules,
+  openSweepDatabase,
+  readLateness,
+} from './rows-in-postgres.ts'
+import type { Stack } from './stack.ts'
+import { distribution, seededRandom } from './statistics.ts'
+
+interface Size {
+  schedules: number
+  windowMs: number
+  /** From the first creation to the first due time: all workflows must sleep by then. */
+  leadMs: number
+}
+
+const FULL: Size = { schedules: 1_000, windowMs: 20_000, leadMs: 40_000 }
+const QUICK: Size = { schedules: 60, windowMs: 2_000, leadMs: 8_000 }
+/** Peers write their rows directly, so they need less time before the first due time. */
+const PEER_LEAD_MS = 3_000
+/** Armed later than this before the first due time, starts and firings would mix. */
+const QUIET_MS = 2_000
+// 10 ms is as often as it can poll here before the polls themselves delay the jobs.
+const GRAPHILE = { concurrency: 10, pollIntervalMs: 10, localQueue: 20 }
+
+/** How late a scheduled change is applied, when others are due all the time. */
+export const firing: BenchmarkRow = async (stack, { quick, say }) => {
+  const size = quick ? QUICK : FULL
+  const random = seededRandom(1)
+  const offsets = Array.from({ length: size.schedules }, () => Math.floor(random() * size.windowMs))
+  say('in-process setTimeout')
+  const timers = await byTimers(stack, offsets)
+  say('graphile-worker')
+  const graphile = await byGraphile(stack, offsets)
+  say('Interlock')
+  const interlock = await byInterlock(stack, offsets, size, say)
+  const results = [...timers, ...graphile, ...interlock]
+  const ours = distribution(interlock)
+  return {
+    row: 'firing',
+    conditions: [
+      `${size.schedules} schedules on as many flags, due at random milliseconds of ${size.windowMs / 1_000} s, the same for all`,
+      'lateness = applied_at − scheduled_at by the clock of Postgres; applied_at is read in the statement that applies',
+      'Interlock: created through HTTP; the window begins when every workflow has its timer; API and worker are processes',
+      'setTimeout: one timer and one sweep transaction (the same code) for each schedule, no Temporal, in one process',
+      `graphile-worker: ${describeGraphile(GRAPHILE)}; its task updates schedule and flag only`,
+    ],
+    measurements: [
+      { name: 'Interlock', of: 'applied − due', distribution: ours },
+      { name: 'in-process setTimeout', of: 'applied − due', distribution: distribution(timers) },
+      { name: 'graphile-worker', of: 'applied − due', distribution: distribution(graphile) },
+      { name: 'cron, every 60 s', of: 'applied − due', distribution: distribution(byCron(offsets)), computed: true },
+    ],
+    verdicts: [
+      atMost('firing: p50 of applied − due', 3, ours.p50),
+      atMost('firing: p99 of applied − due', 8, ours.p99),
+      none('firing: applied early', results.filter((lateness) => lateness < 0).length),
+    ],
+  }
+}
+
+async function byInterlock(
+  stack: Stack,
+  offsets: number[],
+  { leadMs }: Size,
+  say: (line: string) => void,
+): Promise<number[]> {
+  const url = await stack.createDatabase('firing')
+  const db = openSweepDatabase(url, 2)
+  const application = await stack.startApplication(url, 'firing')
+  try {
+    await insertFlags(db, offsets.length)
+    const start = Date.now() + leadMs
+    const workflows = await application.createSchedules(
+      offsets.map((offset, index) => ({ flagKey: flagKey(index), dueAt: start + offset })),
+    )
+    say(`created; the window begins in ${((start - Date.now()) / 1_000).toFixed(1)} s`)
+    await application.untilArmed(workflows)
+    const quietMs = start - Date.now()
+    say(`every workflow has its timer, ${(quietMs / 1_000).toFixed(1)} s before the window`)
+    if (quietMs < QUIET_MS)
+      throw new Error(`The start backlog took all of ${leadMs} ms: this machine needs a longer lead`)
+    await wait(start + Math.max(...offsets) - Date.now())
+    while ((await appliedSoFar(db)) < offsets.length) await wait(200)
+    const lateness = await readLateness(db)
+    await application.untilClosed(workflows)
+    return lateness
+  } finally {
+    await application.stop()
+    await db.pool.end()
+  }
+}
+
+/** One timer a schedule. A timer may fire a millisecond early, and another one's sweep may have taken its row along. */
+async function byTimers(stack: Stack, offsets: number[]): Promise<number[]> {
+  const db = openSweepDatabase(await stack.createDatabase('firing_timers'))
+  try {
+    const flagIds = await insertFlags(db, offsets.length)
+    const start = Date.now() + PEER_LEAD_MS
+    const ids = await insertSchedules(
+      db,
+      offsets.map((offset, index) => ({ flagId: flagIds[index] as string, dueAt: start + offset })),
+    )
+    const applied = new Set<string>()
+    await Promise.all(
+      ids.map(async (id, index) => {
+        await wait(start + (offsets[index] as number) - Date.now())
+        while (!applied.has(id)) for (const { scheduleId } of await sweepDue(db)) applied.add(scheduleId)
+      }),
+    )
+    return await readLateness(db)
+  } finally {
+    await db.pool.end()
+  }
+}
+
+async function byGraphile(stack: Stack, offsets: number[]): Promise<number[]> {
+  const url = await stack.createDatabase('firing_graphile')
+  const db = openSweepDatabase(url, 2)
+  try {
+    const flagIds = await insertFlags(db, offsets.length)
+    const start = Date.now() + PEER_LEAD_MS
+    const due = offsets.map((offset, index) => ({ flagId: flagIds[index] as string, dueAt: start + offset }))
+    const ids = await insertSchedules(db, due)
+    const jobs = ids.map((scheduleId, index) => ({ scheduleId, dueAt: due[index]?.dueAt as number }))
+    await applyByGraphile(url, jobs, GRAPHILE)
+    return await readLateness(db)
+  } finally {
+    await db.pool.end()
+  }
+}
+
+/** A poll at every full minute, and a sweep that costs nothing; averaged over where in the minute the window begins. */
+function byCron(offsets: number[]): number[] {
+  const starts = Array.from({ length: 60 }, (_, second) => second * 1_000)
+  return starts.flatMap((start) => offsets.map((offset) => 60_000 - ((start + offset) % 60_000)))
+}
