@@ -28,7 +28,10 @@ export const FlagSchedule = z
     environment: Environment,
     scheduledAt: Instant,
     status: ScheduleStatus,
-    updates: z.object({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() }),
+    // Shown as it is: a row that cannot be applied must still be readable.
+    updates: z
+      .record(z.string(), z.json())
+      .meta({ description: 'What changes at the due time', example: { enabled: true, rolloutPercentage: 25 } }),
     comment: z.string().nullable(),
     appliedAt: Instant.nullable(),
     appliedRevision: z.int().nullable().meta({ description: 'Configuration revision that the change made' }),
@@ -75,7 +78,7 @@ export function foldSchedules<Due extends { updates: ScheduleUpdates }>(state: F
 }
 
 /** One line for people: `enabled → true, rolloutPercentage → 25`. */
-export function describeUpdates(updates: ScheduleUpdates): string {
+export function describeUpdates(updates: FlagSchedule['updates']): string {
   return Object.entries(updates)
     .map(([field, value]) => `${field} → ${value}`)
     .join(', ')

@@ -6,6 +6,8 @@ import type { CommandResult, UntilRow } from '../domain/until.ts'
  * fired 28 ms late at the median and 80 ms at p90, one armed a second early 2 ms and 3 ms.
  */
 const ARM_EARLY_MS = 1_000
+/** The server's durations end at 292 years; one event a year costs nothing. */
+const LONGEST_TIMER_MS = 365 * 86_400_000
 
 export interface Until {
   /** Reads the row. */
@@ -52,7 +54,7 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
       setCurrentDetails([`**${row.status}**, due ${row.dueAt}`, row.summary, lastCommand].filter(Boolean).join('\n\n'))
       if (row.final) return row.status
       if (inbox.length === 0 && workflowInfo().continueAsNewSuggested) await startOver()
-      const armInMs = row.dueInMs - ARM_EARLY_MS
+      const armInMs = Math.min(row.dueInMs - ARM_EARLY_MS, LONGEST_TIMER_MS)
       const summary = `until one second before ${row.dueAt}`
       const woken = inbox.length > 0 || (armInMs > 0 && (await condition(() => inbox.length > 0, armInMs, { summary })))
       for (let command = inbox.take(); command; command = inbox.take()) {

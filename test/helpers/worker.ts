@@ -1,3 +1,4 @@
+import './quiet-runtime.ts'
 import { NativeConnection } from '@temporalio/worker'
 import { afterAll, inject } from 'vitest'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'

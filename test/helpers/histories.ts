@@ -1,0 +1,22 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import type { TestApp } from './app.ts'
+
+/** Where histories for replay are kept: `<workflow type>/<branch>.json`. */
+export const HISTORIES = new URL('../histories/', import.meta.url)
+
+/**
+ * With `RECORD_HISTORIES=1`, keeps the history of a workflow as a replay test of the branch that it took. Record again
+ * only for a new branch: what is committed stands for workflows that are open in installations.
+ */
+export async function record({ client }: TestApp, workflowId: string, branch: string): Promise<void> {
+  if (process.env.RECORD_HISTORIES !== '1') return
+  const handle = client.workflow.getHandle(workflowId)
+  const { type } = await handle.describe()
+  const directory = new URL(`${type}/`, HISTORIES)
+  await mkdir(directory, { recursive: true })
+  await writeFile(
+    new URL(`${branch}.json`, directory),
+    `${JSON.stringify(JSON.parse(historyToJSON(await handle.fetchHistory())), null, 1)}\n`,
+  )
+}

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { FlagState } from '../../domain/flag.ts'
+import { foldSchedules, type ScheduleUpdates } from '../../domain/flag-schedule.ts'
+import { Problem } from '../../domain/problems.ts'
+import { cancelSchedule, createSchedule, editSchedule } from '../../store/flag-schedules.ts'
+import { getFlag } from '../../store/flags.ts'
+import { sweepDue } from '../../store/sweep.ts'
+import { asAlice, createTestDatabase, openTestDatabase } from '../helpers/database.ts'
+import { newFlag } from '../helpers/schedules.ts'
+
+const db = openTestDatabase(await createTestDatabase())
+
+const updates: fc.Arbitrary<ScheduleUpdates> = fc
+  .record({ enabled: fc.boolean(), rolloutPercentage: fc.integer({ min: 0, max: 100 }) }, { requiredKeys: [] })
+  .filter((value) => Object.keys(value).length > 0)
+// Few instants, so that many schedules meet in one; all within the minute that may have passed, so that all are due.
+const dueMs = fc.integer({ min: -9, max: -1 }).map((seconds) => seconds * 3_000)
+const flag = fc.integer({ min: 0, max: 1 })
+const nth = fc.nat({ max: 20 })
+
+const command = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('create' as const), flag, dueMs, updates }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('edit' as const),
+      nth,
+      dueMs: fc.option(dueMs),
+      updates: fc.option(updates),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), nth }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep' as const), atOnce: fc.integer({ min: 1, max: 3 }) }) },
+)
+
+/** A refusal is as good an answer as any; anything else is a bug. */
+const unlessRefused = async (work: Promise<unknown>) => {
+  await work.catch((error) => expect(error).toBeInstanceOf(Problem))
+}
+
+it('any schedules, in any order of creation, edits, cancels and sweeps, leave each flag as the fold of the applied ones', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 25 }), async (commands) => {
+      const now = Date.now()
+      const at = (ms: number) => new Date(now + ms).toISOString()
+      const flags = [await newFlag(db), await newFlag(db)]
+      const made: string[] = []
+      for (const step of commands) {
+        if (step.do === 'create') {
+          const address = flags[step.flag] as (typeof flags)[number]
+          const input = { scheduledAt: at(step.dueMs), updates: step.updates }
+          await unlessRefused(asAlice(db, (tx) => createSchedule(tx, address, input)).then(({ id }) => made.push(id)))
+        } else if (step.do === 'sweep') {
+          await Promise.all(Array.from({ length: step.atOnce }, () => sweepDue(db)))
+        } else {
+          const scheduleId = made[step.nth % (made.length || 1)]
+          if (!scheduleId) continue
+          if (step.do === 'cancel') await unlessRefused(asAlice(db, (tx) => cancelSchedule(tx, { scheduleId })))
+          else {
+            const edit = {
+              ...(step.dueMs && { scheduledAt: at(step.dueMs) }),
+              ...(step.updates && { updates: step.updates }),
+            }
+            await unlessRefused(asAlice(db, (tx) => editSchedule(tx, { scheduleId }, edit)))
+          }
+        }
+      }
+      while ((await sweepDue(db)).length > 0);
+      for (const address of flags) {
+        const { rows } = await db.pool.query<{ updates: ScheduleUpdates; event_id: number; status: string }>(
+          `SELECT s.status, s.updates, (SELECT id FROM events e WHERE e.schedule_id = s.id AND e.type = 'schedule-applied') AS event_id
+           FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id WHERE f.key = $1 ORDER BY s.scheduled_at, s.sequence`,
+          [address.flagKey],
+        )
+        expect(rows.filter(({ status }) => status !== 'applied' && status !== 'cancelled')).toEqual([])
+        const applied = rows.filter(({ status }) => status === 'applied')
+        const order = applied.map(({ event_id }) => event_id)
+        expect(order).toEqual(order.toSorted((a, b) => a - b))
+        const start: FlagState = { enabled: false, rolloutPercentage: 100 }
+        const end = foldSchedules(start, applied).at(-1)?.after ?? start
+        const { enabled, rolloutPercentage } = await getFlag(db, address)
+        expect({ enabled, rolloutPercentage }).toEqual(end)
+      }
+    }),
+    { numRuns: 60 },
+  )
+}, 120_000)
