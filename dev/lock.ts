@@ -27,8 +27,8 @@ export async function lockDataDir(dataDir: DataDir): Promise<() => Promise<void>
   }
 }
 
-/** Moves a stale lock away; if another starter was faster and it is theirs that was moved, it is put back. */
-async function removeStale(file: string, stale: string): Promise<void> {
+/** Removes a lock that was found to be stale, unless another starter has replaced it since: theirs is put back. */
+export async function removeStale(file: string, stale: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`
   try {
     await rename(file, aside)

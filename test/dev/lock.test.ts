@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type DataDir, dataDirFrom } from '../../dev/data-dir.ts'
 import { createPidsFile, endLeftovers } from '../../dev/leftovers.ts'
-import { lockDataDir } from '../../dev/lock.ts'
+import { lockDataDir, removeStale } from '../../dev/lock.ts'
 import { identify, isAlive } from '../../dev/processes.ts'
 import { temporaryDirectory } from './fake-release.ts'
 
@@ -39,6 +39,17 @@ it.each([
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => lockDataDir(dataDir)))
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   expect(await readdir(dataDir.path)).toEqual(['lock.json'])
+})
+
+it('keeps the lock of a starter that was faster', async () => {
+  const unlock = await lockDataDir(dataDir)
+  const theirs = await readFile(dataDir.lock, 'utf8')
+  await removeStale(dataDir.lock, 'what was there before')
+  expect(await readFile(dataDir.lock, 'utf8')).toBe(theirs)
+  await removeStale(dataDir.lock, theirs)
+  await removeStale(dataDir.lock, theirs)
+  expect(await readdir(dataDir.path)).toEqual([])
+  await unlock()
 })
 
 it('ends what was left running, and nothing that only has the same id', async () => {

@@ -1,4 +1,6 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -79,8 +81,14 @@ it('ends the postmaster that an earlier run left on its directory', async () => 
 
 it('leaves a process alone that only has the id of an old postmaster', async () => {
   await (await start()).stop()
-  await writeFile(join(dataDir, 'postmaster.pid'), `${process.pid}\n${dataDir}\n`)
+  // Of the same user: Postgres itself would take it for its own and refuse to start.
+  const { uid, gid } = await stat(dataDir)
+  const other = spawn('sleep', ['60'], { uid, gid, cwd: '/', stdio: 'ignore' })
+  await once(other, 'spawn')
+  await writeFile(join(dataDir, 'postmaster.pid'), `${other.pid}\n${dataDir}\n`)
   expect(await query(await start(), 'SELECT 1')).toEqual([[1]])
+  expect(await isAlive(other.pid as number)).toBe(true)
+  other.kill('SIGKILL')
 })
 
 it('listens on 127.0.0.1 only, in UTF-8 and UTC, with the settings it was given', async () => {

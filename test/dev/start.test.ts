@@ -1,10 +1,12 @@
-import { chmod, readFile, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { dataDirFrom } from '../../dev/data-dir.ts'
-import { endLeftovers } from '../../dev/leftovers.ts'
+import { createPidsFile, endLeftovers } from '../../dev/leftovers.ts'
 import { freePort, isPortFree } from '../../dev/ports.ts'
 import { isAlive } from '../../dev/processes.ts'
 import { temporaryDirectory } from './fake-release.ts'
@@ -75,9 +77,9 @@ it('starts everything in order, stops it in order on Ctrl-C, and finds its data 
 
   const pids = await processes()
   expect(Object.keys(pids)).toEqual(['Postgres', 'Worker', 'API'])
-  // The terminal and npm each send one.
+  // The terminal and npm each send one; two different ones, because equal ones may melt into one.
   process.kill(first.pid, 'SIGINT')
-  process.kill(first.pid, 'SIGINT')
+  process.kill(first.pid, 'SIGTERM')
   expect(await first.exit).toBe(0)
   expect((await notes(root)).slice(-2)).toEqual(['api stops', 'worker stops'])
   expect(await allGone(pids)).toBe(true)
@@ -129,13 +131,24 @@ it('leaves nothing running when it is killed, and starts again', async () => {
   await startAndWait()
 })
 
-it('ends what is left when it is started at once after it was killed', async () => {
+it('is not in the way of itself when it is started at once after it was killed', async () => {
   const first = await startAndWait()
   process.kill(first.pid, 'SIGKILL')
   const pids = await processes()
   await startAndWait()
   const alive = await Promise.all(Object.values(pids).map(isAlive))
   expect(alive).toEqual([false, false, false])
+})
+
+it('ends what an earlier run left behind, and says so', async () => {
+  const left = spawn('sleep', ['60'], { stdio: 'ignore' })
+  const gone = once(left, 'exit')
+  const dataDir = dataDirFrom({}, root)
+  await mkdir(dataDir.path)
+  await createPidsFile(dataDir.pids).write([{ name: 'Worker', pid: left.pid as number }])
+  const stack = await startAndWait()
+  await gone
+  expect(stack.output()).toContain('Ended what an earlier run left behind: Worker\n')
 })
 
 it.each([
