@@ -43,11 +43,13 @@ export async function smoke({ url, token, log = () => {} }: SmokeOptions): Promi
     const { id } = await call('POST', `${flag}/schedule${query}`, 201, { scheduledAt, updates, comment: 'smoke' })
     log(`scheduled a change for ${scheduledAt}`)
     const schedule = await untilFinal(() => call('GET', `${flag}/schedule/${id}${query}`, 200))
-    if (schedule.status !== 'applied') throw new Error(`The schedule ended as ${schedule.status}: ${schedule.errorMessage}`)
+    if (schedule.status !== 'applied')
+      throw new Error(`The schedule ended as ${schedule.status}: ${schedule.errorMessage}`)
     const lateMs = Date.parse(schedule.appliedAt) - Date.parse(scheduledAt)
     log(`it was applied ${lateMs} ms after its due time`)
     const after = await call('GET', `${flag}${query}`, 200)
-    if (!after.enabled || after.rolloutPercentage !== 50) throw new Error(`The flag is not as scheduled: ${JSON.stringify(after)}`)
+    if (!after.enabled || after.rolloutPercentage !== 50)
+      throw new Error(`The flag is not as scheduled: ${JSON.stringify(after)}`)
     log('the flag is as scheduled')
   } finally {
     await call('DELETE', `${flag}${query}`, 200)
@@ -69,7 +71,7 @@ if (import.meta.main) {
   try {
     const { values } = parseArgs({ options: { url: { type: 'string' }, token: { type: 'string' } } })
     const url = values.url ?? `http://127.0.0.1:${process.env.PORT || 3000}`
-    const token = values.token ?? process.env.INTERLOCK_TOKEN ?? (await localToken('admin', 'smoke'))
+    const token = values.token ?? process.env.INTERLOCK_TOKEN ?? (await localToken({ role: 'admin', subject: 'smoke' }))
     await smoke({ url, token, log: (line) => console.log(`  ${line}`) })
     console.log(`${url} works`)
   } catch (error) {

@@ -45,9 +45,16 @@ async function main(): Promise<void> {
   if (!values.role) throw new Error('--role is missing.')
   if (!values.subject) throw new Error('--subject is missing.')
   const claims = { role: values.role, subject: values.subject, expiresIn: values.expires }
+  process.stdout.write(`${await localToken(claims)}\n`)
+}
+
+/**
+ * Makes a token for the running local stack, with `INTERLOCK_JWT_SECRET` when it is set.
+ * @throws when a claim is not one that the API would accept, or the stack was never started
+ */
+export async function localToken(claims: Omit<TokenClaims, 'secret'>): Promise<string> {
   checkClaims(claims)
-  const secret = process.env.INTERLOCK_JWT_SECRET || (await secretOfStack())
-  process.stdout.write(`${await createToken({ ...claims, secret })}\n`)
+  return await createToken({ ...claims, secret: process.env.INTERLOCK_JWT_SECRET || (await secretOfStack()) })
 }
 
 async function secretOfStack(): Promise<string> {

@@ -34,6 +34,7 @@ export async function migrate({ url, dryRun = false }: MigrateOptions): Promise<
       migrationsTable: 'interlock_migrations',
       direction: 'up',
       checkOrder: true,
+      singleTransaction: true,
       advisoryLockMode: 'wait',
       logger: { debug: () => {}, info: () => {}, warn: console.warn, error: console.error },
     })
