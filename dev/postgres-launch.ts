@@ -34,7 +34,9 @@ export async function launchFor(dataDir: string): Promise<PostgresLaunch> {
     return { command: (program, args) => [binaries[program], ...args], identity: user, env, own }
   }
   const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']
-  const wrapper = ['setpriv', ...ids, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
+  // Without the securebit, access(2) would ignore the capability, and initdb would not find postgres beside itself.
+  const sight = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override']
+  const wrapper = ['setpriv', ...ids, ...sight, '--']
   try {
     await run('setpriv', [...wrapper.slice(1), binaries.postgres, '--version'], { env })
   } catch {
