@@ -3,7 +3,7 @@ import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import { Problem } from '../domain/problems.ts'
 import { type Config, requireTokenKey } from '../runtime/config.ts'
 
-export interface Principal {
+interface Principal {
   subject: string
   role: 'admin' | 'viewer'
 }

@@ -41,7 +41,7 @@ export function registerMetrics(
 }
 
 /** The figures in Prometheus' text format; its client library counts only what happened in its own process. */
-export function renderFigures(figures: StoreFigures): string {
+function renderFigures(figures: StoreFigures): string {
   const metric = (name: string, type: 'counter' | 'gauge', help: string, value: number) =>
     `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`
   const lateness = 'interlock_schedule_lateness_seconds'

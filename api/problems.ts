@@ -5,7 +5,7 @@ import { type FieldProblem, PROBLEMS, Problem, type ProblemCode } from '../domai
 import { isConnectionLost, sqlState } from '../store/database.ts'
 
 /** RFC 9457, with `errors` for the fields that are wrong and further members that some problems have. */
-export const ProblemDocument = z
+const ProblemDocument = z
   .looseObject({
     type: z.string().meta({ example: '/problems/validation-failed' }),
     title: z.string(),

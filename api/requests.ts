@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Environment, Text } from '../domain/flag.ts'
-import type { Problem } from '../domain/problems.ts'
 import type { Database } from '../store/database.ts'
 import type { Once } from '../store/idempotency.ts'
 import type { Page } from '../store/page.ts'
@@ -76,10 +75,4 @@ export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, { item
     reply.header('link', `<${url.pathname}${url.search}>; rel="next"`)
   }
   return items
-}
-
-/** An id in a path: what is no UUID cannot exist, and Postgres would refuse to compare it. */
-export function requireUuid(id: string, missing: () => Problem): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) throw missing()
-  return id
 }

@@ -31,9 +31,9 @@ const { cancelFlagSchedule, rescheduleFlagSchedule, cancelledFlagSchedule } = pr
   retry: { initialInterval: '200ms', maximumInterval: '10s' },
 })
 
-export const nudge = defineSignal('nudge')
-export const cancel = defineSignal<[{ by?: string; reason?: string }?]>('cancel')
-export const reschedule = defineSignal<[{ scheduledAt: string; by?: string; reason?: string }]>('reschedule')
+const nudge = defineSignal('nudge')
+const cancel = defineSignal<[{ by?: string; reason?: string }?]>('cancel')
+const reschedule = defineSignal<[{ scheduledAt: string; by?: string; reason?: string }]>('reschedule')
 
 /** One scheduled change of a flag, from its creation to the moment when its row is applied, failed or cancelled. */
 export async function flagSchedule({ scheduleId }: { scheduleId: string }): Promise<string> {

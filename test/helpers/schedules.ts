@@ -4,7 +4,7 @@ import { createSchedule, getSchedule } from '../../store/flag-schedules.ts'
 import { createFlag } from '../../store/flags.ts'
 import { asAlice } from './database.ts'
 
-export const ENVIRONMENT = 'production'
+const ENVIRONMENT = 'production'
 
 /** A moment relative to now. Negative ones must lie within the tolerance of a minute. */
 export function inMs(ms: number): string {
