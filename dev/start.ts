@@ -50,6 +50,8 @@ export async function main(root?: string): Promise<void> {
     })
   }
 
+  if (process.env.npm_lifecycle_event) onOrphaned(() => end(0))
+
   try {
     banner(settings, await stack.start())
   } catch (error) {
@@ -64,6 +66,17 @@ function readOrExit(root?: string): StackSettings {
     process.stderr.write(`${(error as Error).message}\n`)
     process.exit(1)
   }
+}
+
+/** npm passes SIGTERM to the shell between it and us, and the shell dies of it without telling anybody. */
+function onOrphaned(act: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    act()
+  }, 500)
+  timer.unref()
 }
 
 /** A process that outlives ours by a few seconds when we are killed, and ends what we could not. */

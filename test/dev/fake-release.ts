@@ -3,9 +3,10 @@ import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crc32, gzipSync } from 'node:zlib'
+import { TEMPORAL_CLI_VERSION } from '../../dev/temporal-cli.ts'
 
 /** Bytes of an executable that says that it is the Temporal CLI of this version. */
-export function fakeCli(version = '1.8.2', note = ''): Buffer {
+export function fakeCli(version = TEMPORAL_CLI_VERSION, note = ''): Buffer {
   return Buffer.from(`#!/bin/sh\n# ${note}\necho "temporal version ${version} (Server 1.31.2, UI 2.50.1)"\n`)
 }
 

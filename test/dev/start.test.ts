@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { dataDirFrom } from '../../dev/data-dir.ts'
+import { dataDirFrom, REPOSITORY } from '../../dev/data-dir.ts'
 import { createPidsFile, endLeftovers } from '../../dev/leftovers.ts'
 import { freePort, isPortFree } from '../../dev/ports.ts'
 import { isAlive } from '../../dev/processes.ts'
@@ -149,6 +149,21 @@ it('ends what an earlier run left behind, and says so', async () => {
   const stack = await startAndWait()
   await gone
   expect(stack.output()).toContain('Ended what an earlier run left behind: Worker\n')
+})
+
+it('stops when npm was told to, although npm does not pass it on', async () => {
+  const script = `import(${JSON.stringify(join(REPOSITORY, 'dev', 'start.ts'))}).then((m) => m.main(process.argv[1]))`
+  const args = ['-c', '"$0" -e "$1" "$2"; true', process.execPath, script, root]
+  const shell = spawn('/bin/sh', args, { env: { ...process.env, ...env, npm_lifecycle_event: 'start' } })
+  let output = ''
+  shell.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  await expect.poll(() => output, PATIENT).toMatch(READY)
+  const pids = await processes()
+  shell.kill('SIGTERM')
+  await expect.poll(() => allGone(pids), PATIENT).toBe(true)
+  await expect.poll(() => notes(root), PATIENT).toContain('worker stops')
 })
 
 it.each([
