@@ -13,7 +13,7 @@ interface Change {
 }
 
 const FLAGS: Flag[] = [
-  { key: 'new-checkout', description: 'Checkout in one page', enabled: true, rolloutPercentage: 10 },
+  { key: 'new-checkout', description: 'Checkout in one page', enabled: false, rolloutPercentage: 10 },
   { key: 'dark-mode', description: 'Dark colours in the account pages', enabled: true, rolloutPercentage: 100 },
   { key: 'search-v2', description: 'Search on the new index', enabled: false, rolloutPercentage: 0 },
   { key: 'holiday-banner', description: 'Opening hours over the holidays', enabled: false, rolloutPercentage: 100 },
@@ -22,7 +22,7 @@ const FLAGS: Flag[] = [
 const DAY = 24 * 60 * 60
 
 const CHANGES: Change[] = [
-  { flag: 'new-checkout', afterSeconds: 20, updates: { rolloutPercentage: 25 }, comment: 'First step of the rollout' },
+  { flag: 'new-checkout', afterSeconds: 20, updates: { enabled: true }, comment: 'On for the first tenth' },
   { flag: 'search-v2', afterSeconds: 60, updates: { enabled: true, rolloutPercentage: 5 }, comment: 'Canary' },
   { flag: 'new-checkout', afterSeconds: DAY, updates: { rolloutPercentage: 100 }, comment: 'Everybody' },
   { flag: 'holiday-banner', afterSeconds: DAY, updates: { enabled: true }, comment: 'Holidays begin' },
