@@ -34,9 +34,18 @@ export function registerMetrics(
       reply.elapsedTime / 1000,
     )
   })
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+  const up = new Gauge({
+    name: 'interlock_postgres_up',
+    help: 'Could the figures below be read from Postgres?',
+    registers: [registry],
+  })
+  app.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
+    const figures = await readFigures(db).catch((error) => {
+      request.log.warn({ err: error }, 'Metrics without Postgres')
+    })
+    up.set(figures ? 1 : 0)
     reply.type(registry.contentType)
-    return `${await registry.metrics()}\n${renderFigures(await readFigures(db))}`
+    return `${await registry.metrics()}\n${figures ? renderFigures(figures) : ''}`
   })
 }
 
