@@ -2,13 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Answer, Caller } from './caller.ts'
 
-export const FLAGS = 20
+const FLAGS = 20
 const PER_FLAG = 10
 export const SCHEDULES = FLAGS * PER_FLAG
 /** Due times lie this far apart; half of the flags share each of them. */
 const SLOT_MS = 280
 
-export interface Planned {
+interface Planned {
   id: string
   path: string
   flagKey: string

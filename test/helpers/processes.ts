@@ -35,7 +35,7 @@ export interface Part {
 }
 
 /** A part that runs a script of ours. */
-export interface NodePart extends Part {
+interface NodePart extends Part {
   /** What it has printed, of all its lives. */
   lines: string[]
 }

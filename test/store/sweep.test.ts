@@ -36,8 +36,28 @@ describe('sweepDue', () => {
 
   it('never applies early', async () => {
     const address = await newFlag(db)
-    await newSchedule(db, address, 3_000)
+    const early = await newSchedule(db, address, 30_000)
     expect(await sweepDue(db)).toEqual([])
+    // Not even when its flag is locked for another one that is due.
+    const due = await newSchedule(db, address, -10)
+    expect((await sweepDue(db)).map(({ scheduleId }) => scheduleId)).toEqual([due.id])
+    expect((await reread(db, early)).status).toBe('pending')
+  })
+
+  it('does not apply what was cancelled meanwhile, even by hands that lock no flag', async () => {
+    const address = await newFlag(db)
+    const [first, second] = [await newSchedule(db, address, -20), await newSchedule(db, address, -10)]
+    const client = await db.pool.connect()
+    await client.query('BEGIN')
+    await client.query(`UPDATE feature_flag_schedules SET status = 'cancelled' WHERE id = $1`, [first.id])
+    const sweeping = sweepDue(db)
+    await expect
+      .poll(() => one(db, `SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`))
+      .toEqual({ waiting: 1 })
+    await client.query('COMMIT')
+    client.release()
+    expect((await sweeping).map(({ scheduleId }) => scheduleId)).toEqual([second.id])
+    expect((await reread(db, first)).status).toBe('cancelled')
   })
 
   it('takes at most 100 a transaction and goes on with the rest', async () => {

@@ -57,6 +57,11 @@ describe('the reconciler', () => {
   it('leaves workflows that run, rows that the relay has, and what is final alone', async () => {
     const running = await schedule(30_000)
     const waiting = await schedule(30_000)
+    await waiting.handle.terminate()
+    const key = `flag-schedule/${waiting.id}/1`
+    await expect
+      .poll(() => one(db, 'SELECT state FROM outbox WHERE idempotency_key = $1', [key]))
+      .toEqual({ state: 'dispatched' })
     await one(
       db,
       `UPDATE outbox SET state = 'pending', next_at = now() + interval '1 hour' WHERE idempotency_key = $1`,
