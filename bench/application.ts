@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { ScheduleNotFoundError } from '@temporalio/client'
 import pLimit from 'p-limit'
 import { nodeService } from '../dev/node-process.ts'
 import { freePort } from '../dev/ports.ts'
@@ -19,8 +20,11 @@ export interface Application {
   names: TemporalNames
   /** Creates schedules through HTTP, several at a time; returns their workflows' ids. */
   createSchedules(schedules: readonly { flagKey: string; dueAt: number }[]): Promise<string[]>
-  /** Waits until every workflow sleeps on its timer: then nothing of the start is left to be done. */
-  untilArmed(workflowIds: readonly string[]): Promise<void>
+  /**
+   * Waits until every workflow sleeps on its timer: then nothing of the start is left to be done.
+   * @throws when it is later than `deadline` (as `Date.now()`) before they all do
+   */
+  untilArmed(workflowIds: readonly string[], deadline: number): Promise<void>
   /** Waits until every workflow has closed. */
   untilClosed(workflowIds: readonly string[]): Promise<void>
   /** Keeps the reconciler from starting workflows for rows that were inserted without one. */
@@ -93,8 +97,10 @@ export async function startApplication(options: {
         if (response.status !== 201) throw new Error(`POST schedule: ${response.status} ${await response.text()}`)
         return ((await response.json()) as { workflowId: string }).workflowId
       }),
-    async untilArmed(workflowIds) {
+    async untilArmed(workflowIds, deadline) {
       await untilEach(workflowIds, async (workflowId) => {
+        if (Date.now() > deadline)
+          throw new Error('The starts took too long: this machine is busy, or needs a longer lead')
         const { events } = await client.workflow.getHandle(workflowId).fetchHistory()
         return events?.some(({ eventType }) => eventType === TIMER_STARTED) ?? false
       })
@@ -105,9 +111,18 @@ export async function startApplication(options: {
         async (id) => (await client.workflow.getHandle(id).describe()).status.name !== 'RUNNING',
       )
     },
-    pauseReconciler: () => client.schedule.getHandle(names.reconciler).pause('benchmark'),
+    async pauseReconciler() {
+      const pause = () => client.schedule.getHandle(names.reconciler).pause('benchmark')
+      // The worker makes sure of it only after it has begun to ask for tasks, which is when it counts as ready.
+      while (!(await pause().then(() => true, isMissing))) await wait(50)
+    },
     stop,
   }
+}
+
+function isMissing(error: unknown): false {
+  if (error instanceof ScheduleNotFoundError) return false
+  throw error
 }
 
 async function untilReady(url: string): Promise<void> {
