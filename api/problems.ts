@@ -16,10 +16,33 @@ const ProblemDocument = z
   })
   .meta({ id: 'Problem' })
 
-/** Responses of a route for the problems it may answer with, by status. */
-export function problemResponses(...codes: ProblemCode[]) {
-  const always: ProblemCode[] = ['internal', 'unavailable']
-  const byStatus = Map.groupBy([...codes, ...always], (code) => PROBLEMS[code].status)
+/** Responses of a route that reads, for the problems it may answer with, by status. */
+export function readProblems(...codes: ProblemCode[]) {
+  return describeProblems([
+    'validation-failed',
+    'unauthorized',
+    'forbidden',
+    'internal',
+    'busy',
+    'unavailable',
+    ...codes,
+  ])
+}
+
+/** Responses of a route that writes. */
+export function writeProblems(...codes: ProblemCode[]) {
+  return readProblems(
+    'malformed-body',
+    'body-too-large',
+    'unsupported-media-type',
+    'idempotency-key-reused',
+    'outcome-unknown',
+    ...codes,
+  )
+}
+
+function describeProblems(codes: ProblemCode[]) {
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status)
   return Object.fromEntries(
     [...byStatus].map(([status, same]) => [
       status,

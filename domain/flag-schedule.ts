@@ -2,9 +2,6 @@ import { z } from 'zod'
 import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage, Text } from './flag.ts'
 import { strict } from './strict.ts'
 
-/** How far in the past a new due time may lie: clocks differ, and a request takes its time. */
-export const PAST_TOLERANCE_MS = 60_000
-
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
 
 /** A due time as requests carry it: any zone, kept to the millisecond as UTC. */
@@ -30,7 +27,7 @@ export const FlagSchedule = z
     status: ScheduleStatus,
     // Shown as it is: a row that cannot be applied must still be readable.
     updates: z
-      .record(z.string(), z.json())
+      .record(z.string(), z.unknown())
       .meta({ description: 'What changes at the due time', example: { enabled: true, rolloutPercentage: 25 } }),
     comment: z.string().nullable(),
     appliedAt: Instant.nullable(),

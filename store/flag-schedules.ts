@@ -1,14 +1,9 @@
 import type { Flag } from '../domain/flag.ts'
-import {
-  type FlagSchedule,
-  type NewSchedule,
-  PAST_TOLERANCE_MS,
-  type ScheduleEdit,
-  type ScheduleStatus,
-} from '../domain/flag-schedule.ts'
+import type { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
+import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
 import { type Database, query } from './database.ts'
-import { type FlagAddress, getFlag, type LockedFlag, lockFlag, refuseArchived } from './flags.ts'
+import { type FlagAddress, getFlag, lockFlag, refuseArchived } from './flags.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
 import { nudgeFlagSchedule } from './tasks.ts'
 import type { Transaction } from './transaction.ts'
@@ -115,7 +110,7 @@ export async function createSchedule(tx: Transaction, address: FlagAddress, inpu
   refuseArchived(locked.flag)
   const scheduledAt = new Date(input.scheduledAt)
   // Its sequence will be higher than any that was given out, so at the watermark's own instant it still comes after.
-  refusePast(locked, scheduledAt, Number.POSITIVE_INFINITY)
+  refuseDueTime(scheduledAt, Number.POSITIVE_INFINITY, locked)
   const [row] = await tx.query<ScheduleRow>(
     `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, created_by)
        VALUES ($1, $2, $3, $4, $5) RETURNING *)
@@ -152,7 +147,7 @@ export async function editSchedule(
     )
   }
   const scheduledAt = edit.scheduledAt ? new Date(edit.scheduledAt) : row.scheduled_at
-  if (scheduledAt.getTime() !== row.scheduled_at.getTime()) refusePast(locked, scheduledAt, row.sequence)
+  if (scheduledAt.getTime() !== row.scheduled_at.getTime()) refuseDueTime(scheduledAt, row.sequence, locked)
   return await writePending(tx, 'schedule-updated', schedule, locked.flag, {
     status: 'pending',
     scheduledAt,
@@ -244,52 +239,6 @@ async function writePending(
   emitScheduleEvent(tx, type, flag.id, before, after)
   enqueueNudge(tx, 'schedule', after)
   return after
-}
-
-function refusePast({ now, appliedThrough }: LockedFlag, scheduledAt: Date, sequence: number): void {
-  if (scheduledAt.getTime() < now.getTime() - PAST_TOLERANCE_MS) {
-    throw new Problem(
-      'schedule-in-past',
-      `It is ${now.toISOString()} now; a schedule may be due at most one minute before.`,
-      {
-        fields: [
-          { field: 'scheduledAt', message: `must not lie more than one minute before now (${now.toISOString()})` },
-        ],
-        members: { now: now.toISOString() },
-      },
-    )
-  }
-  if (!appliedThrough) return
-  const ahead = scheduledAt.getTime() - appliedThrough.at.getTime()
-  if (ahead > 0 || (ahead === 0 && sequence > appliedThrough.sequence)) return
-  const at = appliedThrough.at.toISOString()
-  throw new Problem(
-    'schedule-out-of-order',
-    `A schedule of this flag that was due at ${at} was applied already; order holds for ever.`,
-    {
-      fields: [{ field: 'scheduledAt', message: `must be after ${at}` }],
-      members: { appliedThrough: at },
-    },
-  )
-}
-
-function refuseFinal({ status, appliedAt, appliedRevision, errorMessage, updatedAt }: FlagSchedule): void {
-  if (status === 'pending') return
-  if (status === 'applied') {
-    throw new Problem(
-      'schedule-applied',
-      `It was applied at ${appliedAt}, as configuration revision ${appliedRevision}.`,
-      {
-        members: { appliedAt, appliedRevision },
-      },
-    )
-  }
-  if (status === 'failed') {
-    throw new Problem('schedule-failed', `It failed at ${updatedAt}: ${errorMessage}`, {
-      members: { failedAt: updatedAt, errorMessage },
-    })
-  }
-  throw new Problem('schedule-cancelled', `It was cancelled at ${updatedAt}.`, { members: { cancelledAt: updatedAt } })
 }
 
 function emitScheduleEvent(

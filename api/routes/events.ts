@@ -5,7 +5,7 @@ import { Environment, FlagKey } from '../../domain/flag.ts'
 import type { Database } from '../../store/database.ts'
 import { listEvents } from '../../store/events.ts'
 import { paged } from '../openapi.ts'
-import { problemResponses } from '../problems.ts'
+import { readProblems } from '../problems.ts'
 import { pageQuery, sendPage } from '../requests.ts'
 
 export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
@@ -21,7 +21,7 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           type: EventType.optional(),
           ...pageQuery,
         }),
-        response: { 200: paged(Event), ...problemResponses('validation-failed', 'unauthorized', 'forbidden') },
+        response: { 200: paged(Event), ...readProblems() },
       },
       handler: async (request, reply) => reply.send(sendPage(request, reply, await listEvents(db, request.query))),
     })

@@ -6,7 +6,7 @@ import type { Database } from '../../store/database.ts'
 import { cancelSchedule, createSchedule, editSchedule, getSchedule, listSchedules } from '../../store/flag-schedules.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { problemResponses } from '../problems.ts'
+import { readProblems, writeProblems } from '../problems.ts'
 import {
   environmentQuery,
   expectedVersion,
@@ -45,19 +45,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         body: NewSchedule,
         response: {
           201: created(Schedule, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'malformed-body',
-            'unauthorized',
-            'forbidden',
-            'flag-not-found',
-            'flag-archived',
-            'schedule-in-past',
-            'schedule-out-of-order',
-            'body-too-large',
-            'unsupported-media-type',
-            'idempotency-key-reused',
-          ),
+          ...writeProblems('flag-not-found', 'flag-archived', 'schedule-in-past', 'schedule-out-of-order'),
         },
       },
       handler: async (request, reply) => {
@@ -80,7 +68,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         querystring: z.object({ ...environmentQuery, status: ScheduleStatus.optional(), ...pageQuery }),
         response: {
           200: paged(Schedule),
-          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found'),
+          ...readProblems('flag-not-found'),
         },
       },
       handler: async (request, reply) => {
@@ -97,7 +85,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         querystring: z.object(environmentQuery),
         response: {
           200: ok(Schedule, { etag: true }),
-          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found', 'schedule-not-found'),
+          ...readProblems('flag-not-found', 'schedule-not-found'),
         },
       },
       handler: async (request, reply) => {
@@ -117,11 +105,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         body: ScheduleEdit,
         response: {
           200: ok(Schedule, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'malformed-body',
-            'unauthorized',
-            'forbidden',
+          ...writeProblems(
             'flag-not-found',
             'schedule-not-found',
             'schedule-applied',
@@ -130,9 +114,6 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
             'schedule-in-past',
             'schedule-out-of-order',
             'revision-mismatch',
-            'body-too-large',
-            'unsupported-media-type',
-            'idempotency-key-reused',
           ),
         },
       },
@@ -154,16 +135,12 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Schedule, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'unauthorized',
-            'forbidden',
+          ...writeProblems(
             'flag-not-found',
             'schedule-not-found',
             'schedule-applied',
             'schedule-failed',
             'schedule-cancelled',
-            'idempotency-key-reused',
           ),
         },
       },

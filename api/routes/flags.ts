@@ -5,7 +5,7 @@ import type { Database } from '../../store/database.ts'
 import { archiveFlag } from '../../store/flag-archive.ts'
 import { createFlag, editFlag, getFlag, listFlags } from '../../store/flags.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { problemResponses } from '../problems.ts'
+import { readProblems, writeProblems } from '../problems.ts'
 import {
   environmentQuery,
   expectedVersion,
@@ -31,16 +31,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         body: NewFlag,
         response: {
           201: created(Flag, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'malformed-body',
-            'unauthorized',
-            'forbidden',
-            'flag-exists',
-            'body-too-large',
-            'unsupported-media-type',
-            'idempotency-key-reused',
-          ),
+          ...writeProblems('flag-exists'),
         },
       },
       handler: async (request, reply) => {
@@ -61,7 +52,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           archived: z.stringbool({ error: 'must be true or false' }).default(false),
           ...pageQuery,
         }),
-        response: { 200: paged(Flag), ...problemResponses('validation-failed', 'unauthorized', 'forbidden') },
+        response: { 200: paged(Flag), ...readProblems() },
       },
       handler: async (request, reply) => reply.send(sendPage(request, reply, await listFlags(db, request.query))),
     })
@@ -74,7 +65,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         querystring: z.object(environmentQuery),
         response: {
           200: ok(Flag, { etag: true }),
-          ...problemResponses('validation-failed', 'unauthorized', 'forbidden', 'flag-not-found'),
+          ...readProblems('flag-not-found'),
         },
       },
       handler: async (request, reply) => {
@@ -94,18 +85,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         body: FlagEdit,
         response: {
           200: ok(Flag, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'malformed-body',
-            'unauthorized',
-            'forbidden',
-            'flag-not-found',
-            'revision-mismatch',
-            'flag-archived',
-            'body-too-large',
-            'unsupported-media-type',
-            'idempotency-key-reused',
-          ),
+          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-archived'),
         },
       },
       handler: async (request, reply) => {
@@ -126,14 +106,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         response: {
           200: ok(Flag, { etag: true }),
-          ...problemResponses(
-            'validation-failed',
-            'unauthorized',
-            'forbidden',
-            'flag-not-found',
-            'revision-mismatch',
-            'idempotency-key-reused',
-          ),
+          ...writeProblems('flag-not-found', 'revision-mismatch'),
         },
       },
       handler: async (request, reply) => {

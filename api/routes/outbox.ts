@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Database } from '../../store/database.ts'
 import { listOutbox, OutboxRow, OutboxState, requeueOutboxRow } from '../../store/outbox.ts'
 import { ok, paged } from '../openapi.ts'
-import { problemResponses } from '../problems.ts'
+import { readProblems, writeProblems } from '../problems.ts'
 import { idempotencyHeader, pageQuery, reasonQuery, sendPage, write } from '../requests.ts'
 
 const tags = ['outbox']
@@ -15,7 +15,7 @@ export function outboxRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'What was sent, waits to be sent, or could not be sent to Temporal',
         querystring: z.object({ state: OutboxState.optional(), ...pageQuery }),
-        response: { 200: paged(OutboxRow), ...problemResponses('validation-failed', 'unauthorized', 'forbidden') },
+        response: { 200: paged(OutboxRow), ...readProblems() },
       },
       handler: async (request, reply) => reply.send(sendPage(request, reply, await listOutbox(db, request.query))),
     })
@@ -35,14 +35,7 @@ export function outboxRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(OutboxRow),
-          ...problemResponses(
-            'validation-failed',
-            'unauthorized',
-            'forbidden',
-            'outbox-row-not-found',
-            'outbox-row-not-dead',
-            'idempotency-key-reused',
-          ),
+          ...writeProblems('outbox-row-not-found', 'outbox-row-not-dead'),
         },
       },
       handler: (request) => write(db, request, (tx) => requeueOutboxRow(tx, request.params.outboxId)),

@@ -1,7 +1,6 @@
-import { connect, createServer, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../store/database.ts'
 import { createEffectsAccumulator, type TriggerTask, taskRef } from '../../store/effects.ts'
 import { markDispatched } from '../../store/outbox.ts'
@@ -276,32 +275,6 @@ describe('transaction', () => {
   })
 })
 
-describe('a lost reply to COMMIT', () => {
-  it('is taken for what the transaction came to: committed', async () => {
-    const proxy = await startLossyProxy(url, 'after')
-    const lossy = openTestDatabase(proxy.url, { connections: 1 })
-    await transaction(lossy, async (tx) => note(tx, 'lost-after'), { origin: alice })
-    expect(proxy.cut()).toBe(1)
-    expect(await eventsOf('lost-after')).toHaveLength(1)
-  })
-
-  it('is taken for what the transaction came to: rolled back, so it is done again', async () => {
-    const proxy = await startLossyProxy(url, 'before')
-    const lossy = openTestDatabase(proxy.url, { connections: 1 })
-    let attempts = 0
-    await transaction(
-      lossy,
-      async (tx) => {
-        attempts++
-        note(tx, 'lost-before')
-      },
-      { origin: alice },
-    )
-    expect([proxy.cut(), attempts]).toEqual([1, 2])
-    expect(await eventsOf('lost-before')).toHaveLength(1)
-  })
-})
-
 describe('createTestEffectsContext', () => {
   it('shows what was queued without making it real', async () => {
     const test = createTestEffectsContext(db)
@@ -326,43 +299,3 @@ it('marks outbox rows without touching what is already dispatched', async () => 
   await markDispatched(db, [row.id])
   expect(await one(db, `SELECT dispatched_at AS at FROM outbox WHERE idempotency_key = 'mark'`)).toEqual({ at: row.at })
 })
-
-/** A TCP proxy that cuts the first connection at its COMMIT: before the server has seen it, or once it has answered. */
-async function startLossyProxy(target: string, when: 'before' | 'after') {
-  const { hostname, port, pathname, username, password } = new URL(target)
-  let cut = 0
-  const sockets = new Set<Socket>()
-  const server = createServer((downstream) => {
-    const upstream = connect(Number(port), hostname)
-    for (const socket of [downstream, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => sockets.delete(socket))
-    }
-    let committing = false
-    downstream.on('data', (chunk) => {
-      committing = cut === 0 && chunk.includes('COMMIT')
-      if (committing && when === 'before') {
-        cut++
-        downstream.destroy()
-        upstream.destroy()
-      } else upstream.write(chunk)
-    })
-    upstream.on('data', (chunk) => {
-      if (committing && when === 'after') {
-        cut++
-        downstream.destroy()
-        upstream.destroy()
-      } else downstream.write(chunk)
-    })
-    upstream.on('close', () => downstream.destroy())
-    downstream.on('close', () => upstream.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  afterAll(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const address = server.address() as { port: number }
-  return { url: `postgres://${username}:${password}@127.0.0.1:${address.port}${pathname}`, cut: () => cut }
-}
