@@ -35,11 +35,12 @@ test('SIGKILL of Postgres while 200 schedules fall due', { timeout: TIMEOUT }, a
 test('an outage of Postgres across the due time is waited out, and the API says so', { timeout: TIMEOUT }, async () => {
   onTestFailed(() => console.error(stack.complaints()))
   const caller = await createCaller(stack.url)
-  // Due at the beginning of the outage, two in the middle of it, and one after it.
-  const ones = await Promise.all([3_500, 5_000, 5_000, 9_000].map((dueInMs) => makeOne(caller, dueInMs)))
+  // Due at the beginning of the outage, two in the middle of it, and one after it. The first one's activity has read its
+  // row and waits for the due time, so that it is the sweep that finds no Postgres; the others fail to read.
+  const ones = await Promise.all([3_000, 5_500, 5_500, 9_500].map((dueInMs) => makeOne(caller, dueInMs)))
   const [first] = ones.map(({ path }) => path.split('/')[2])
 
-  await wait(2_000)
+  await wait((ones[0]?.dueAt as number) - 500 - Date.now())
   const stoppedAt = Date.now()
   await stack.postgres.stop()
   const underWay = addOne(caller, first as string, 60_000)

@@ -232,8 +232,9 @@ export async function startStack(): Promise<Stack> {
       sql: (text, values) => query(db as Database, text, values),
       complaints: () =>
         [...worker.lines, ...api.lines]
-          .filter((line) => !/"level":"(info|debug)"/.test(line))
-          .slice(-60)
+          .filter((line) => !/"level":"(info|debug)"|"Request failed"/.test(line))
+          .map((line) => line.slice(0, 500))
+          .slice(-40)
           .join('\n'),
       stop,
     }
