@@ -1,6 +1,6 @@
 import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
-import { type SweepOutcome, sweepDue } from '../store/sweep.ts'
+import { SWEEP_BATCH, type SweepOutcome, sweepDue } from '../store/sweep.ts'
 
 export interface Sweeper {
   /** Applies everything that is due, of whatever flag; resolves with what it did, by schedule. */
@@ -21,9 +21,9 @@ export function createSweeper(db: Database, log: Log): Sweeper {
     const outcomes = new Map<string, SweepOutcome>()
     for (;;) {
       const swept = await sweepDue(db)
-      if (swept.length === 0) return outcomes
       for (const outcome of swept) outcomes.set(outcome.scheduleId, outcome)
       report(log, swept)
+      if (swept.length < SWEEP_BATCH) return outcomes
     }
   }
 

@@ -24,6 +24,9 @@ export function paged<Schema extends z.ZodType>(schema: Schema) {
   return json('One page', z.array(schema), { link: header('The next page, if there is one: `<…>; rel="next"`') })
 }
 
+const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 40"><text y="28" font-family="sans-serif"
+  font-size="26" font-weight="bold" fill="white">Interlock</text></svg>`
+
 /** Serves the OpenAPI 3.1 document, made from the routes' own schemas, at `/docs/json` and for people at `/docs`. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
@@ -50,7 +53,12 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
     },
     transformObject: (input) => withoutUnused(jsonSchemaTransformObject(input) as OpenAPIV3_1.Document),
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { persistAuthorization: true },
+    theme: { title: 'Interlock API' },
+    logo: { type: 'image/svg+xml', content: LOGO, href: '/docs' },
+  })
 }
 
 /** Schemas are registered once for requests and once for answers; most are needed for one of them. */

@@ -17,7 +17,7 @@ export interface SweepOutcome {
 }
 
 /** Schedules a transaction takes at most: the reference's limit of one run, and about 3 ms of locks. */
-const BATCH = 100
+export const SWEEP_BATCH = 100
 
 interface SweptFlag extends FlagState {
   id: string
@@ -37,7 +37,7 @@ interface DueSchedule {
 
 /**
  * Applies up to 100 due schedules in one transaction, in the order (due, sequence) for each flag, and returns what
- * became of them; an empty list means that nothing is due, or that the flags of all that is due are locked by others.
+ * became of them. Fewer than 100 mean that no more is due but on flags that others have locked.
  *
  * Two statements, because one that locks a join would return rows that another sweep has just applied: the first locks
  * the flags, the second, with a snapshot taken under those locks, reads what is due on them. The lock is FOR NO KEY
@@ -71,7 +71,7 @@ async function sweepOnce(tx: Transaction, flagId: string | undefined, careful: b
   const due = await tx.query<DueSchedule>(
     `SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
      WHERE flag_id = ANY ($1) AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
-     ORDER BY scheduled_at, sequence LIMIT ${BATCH}`,
+     ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}`,
     [[...flags.keys()]],
   )
   if (due.length === 0) return []
@@ -86,7 +86,7 @@ async function lockDueFlags(tx: Transaction, flagId: string | undefined): Promis
     : await tx.query<SweptFlag>(
         `SELECT ${columns} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
          WHERE s.status = 'pending' AND s.scheduled_at <= (SELECT clock_timestamp())
-         ORDER BY s.scheduled_at, s.sequence LIMIT ${BATCH} FOR NO KEY UPDATE OF f SKIP LOCKED`,
+         ORDER BY s.scheduled_at, s.sequence LIMIT ${SWEEP_BATCH} FOR NO KEY UPDATE OF f SKIP LOCKED`,
       )
   return new Map(rows.map((flag) => [flag.id, flag]))
 }
