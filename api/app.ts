@@ -37,6 +37,8 @@ export async function build({ config, log, db, names, temporal }: AppOptions): P
     // One line a request, written below, is enough.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
+    // What still comes on an open connection is served: Fastify's own 503 is no problem document.
+    return503OnClosing: false,
     // Longer than any key, so that one that is too long is told so.
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: handleError,

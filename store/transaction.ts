@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PoolClient } from 'pg'
 import type { Origin } from '../domain/event.ts'
-import { Problem } from '../domain/problems.ts'
 import { type Database, isConnectionLost, type Row, sqlState } from './database.ts'
 import {
   type CollectedEffects,
@@ -13,6 +12,7 @@ import {
   type TriggerTaskHandle,
 } from './effects.ts'
 import { claimIdempotencyKey, type Once, rememberResult } from './idempotency.ts'
+import { type LostCommit, requireCommitted, type Witness } from './lost-commit.ts'
 
 export interface Transaction extends EffectsContext {
   readonly origin: Origin
@@ -78,7 +78,7 @@ interface Attempt<T> {
   effects: CollectedEffects
   tasks: CommittedTask[]
   /** Set when the connection broke at COMMIT, so that nobody knows what came of it. */
-  lost?: { xid: string; cause: Error } | undefined
+  lost?: LostCommit | undefined
 }
 
 async function attemptOnce<T>(
@@ -103,8 +103,8 @@ async function attemptOnce<T>(
     }
     const result = await work(tx)
     if (options.once) await rememberResult(tx, options.once, result)
-    const { xid, tasks } = await flush(client, options.origin, effects)
-    const lost = await commit(client, xid)
+    const { proof, tasks } = await flush(client, options.origin, effects)
+    const lost = await commit(client, proof)
     broken ??= lost?.cause
     return { result, effects, tasks, lost }
   } catch (error) {
@@ -149,6 +149,7 @@ const FLUSH = `
     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (type text, environment text, "flagKey" text, "flagId" uuid,
       "scheduleId" uuid, revision bigint, data jsonb)) WITH ORDINALITY AS e
     ORDER BY e.ordinality
+    RETURNING id, created_at
   ), new_tasks AS (
     INSERT INTO outbox AS row (key, task, payload, idempotency_key, request_id, next_at)
     SELECT t.key, t.task, t.payload, t."idempotencyKey", $5, clock_timestamp() + interval '5 seconds'
@@ -156,14 +157,18 @@ const FLUSH = `
     ORDER BY t."idempotencyKey"
     ON CONFLICT (idempotency_key) DO UPDATE SET idempotency_key = excluded.idempotency_key
       WHERE row.task = excluded.task AND row.payload = excluded.payload
-    RETURNING id, idempotency_key, (xmax = 0) AS fresh
+    RETURNING id, created_at, idempotency_key, (xmax = 0) AS fresh
+  ), written AS (
+    SELECT 'events' AS relation, id, created_at AS "createdAt" FROM new_events
+    UNION ALL SELECT 'outbox', id, created_at FROM new_tasks WHERE fresh
+    LIMIT 1
   )
-  SELECT pg_current_xact_id()::text AS xid,
+  SELECT pg_current_xact_id()::text AS xid, (SELECT to_jsonb(written) FROM written) AS witness,
     (SELECT jsonb_agg(jsonb_build_object('id', id, 'idempotencyKey', idempotency_key, 'fresh', fresh)) FROM new_tasks) AS tasks`
 
 async function flush(client: PoolClient, origin: Origin, effects: CollectedEffects) {
   const { events, triggerTasks } = effects
-  if (events.length === 0 && triggerTasks.length === 0) return { xid: undefined, tasks: [] }
+  if (events.length === 0 && triggerTasks.length === 0) return { proof: undefined, tasks: [] }
   const rows = triggerTasks.map(({ key, task, payload, idempotencyKey }) => ({
     key,
     task: task.id,
@@ -172,6 +177,7 @@ async function flush(client: PoolClient, origin: Origin, effects: CollectedEffec
   }))
   const { rows: flushed } = await client.query<{
     xid: string
+    witness: Witness | null
     tasks: { id: number; idempotencyKey: string; fresh: boolean }[] | null
   }>(FLUSH, [
     JSON.stringify(events),
@@ -181,7 +187,7 @@ async function flush(client: PoolClient, origin: Origin, effects: CollectedEffec
     origin.requestId ?? null,
     JSON.stringify(rows),
   ])
-  const { xid, tasks: stored } = flushed[0] as (typeof flushed)[0]
+  const { xid, witness, tasks: stored } = flushed[0] as (typeof flushed)[0]
   const byKey = new Map((stored ?? []).map((row) => [row.idempotencyKey, row]))
   const tasks: CommittedTask[] = []
   for (const queued of triggerTasks) {
@@ -189,45 +195,16 @@ async function flush(client: PoolClient, origin: Origin, effects: CollectedEffec
     if (!row) throw idempotencyKeyTaken(queued.idempotencyKey)
     if (row.fresh) tasks.push({ ...queued, outboxId: row.id })
   }
-  return { xid, tasks }
+  return { proof: { xid, witness }, tasks }
 }
 
-async function commit(client: PoolClient, xid: string | undefined) {
+async function commit(client: PoolClient, proof: Omit<LostCommit, 'cause'> | undefined) {
   try {
     const { command } = await client.query('COMMIT')
     // Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: a statement's error was swallowed.
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back: one of its statements had failed')
   } catch (error) {
-    if (!isConnectionLost(error) || !xid) throw error
-    return { xid, cause: error as Error }
-  }
-}
-
-/** Asks Postgres what became of a transaction, waiting for it to come back. Rolled back counts as a serialization failure. */
-async function requireCommitted(
-  db: Database,
-  lost: { xid: string; cause: Error },
-  lookUpForMs = 10_000,
-): Promise<void> {
-  db.log.warn({ err: lost.cause, xid: lost.xid }, 'Lost the reply to COMMIT; looking the outcome up')
-  const until = performance.now() + lookUpForMs
-  for (;;) {
-    try {
-      const { rows } = await db.pool.query<{ status: string }>('SELECT pg_xact_status($1::xid8) AS status', [lost.xid])
-      const status = rows[0]?.status
-      if (status === 'committed') return
-      if (status === 'aborted') {
-        throw Object.assign(new Error('The connection broke before COMMIT took effect', { cause: lost.cause }), {
-          code: '40001',
-        })
-      }
-    } catch (error) {
-      if (!isConnectionLost(error)) throw error
-    }
-    if (performance.now() > until) {
-      const next = 'Look the change up, or send the request again with the same Idempotency-Key.'
-      throw new Problem('outcome-unknown', next, { cause: lost.cause })
-    }
-    await wait(50)
+    if (!isConnectionLost(error) || !proof) throw error
+    return { ...proof, cause: error as Error }
   }
 }
