@@ -1,13 +1,17 @@
+import pLimit from 'p-limit'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
-import { SWEEP_BATCH, type SweepOutcome, sweepDue } from '../store/sweep.ts'
+import { type Sweep, type SweepOutcome, sweepDue } from '../store/sweep.ts'
 
 export interface Sweeper {
   /** Applies everything that is due, of whatever flag; resolves with what it did, by schedule. */
   sweep(): Promise<Map<string, SweepOutcome>>
-  /** Applies what is due on one flag, waiting for whoever holds its lock. */
+  /** Applies what is due on one flag, waiting for whoever holds its lock. @throws what Postgres refuses it with */
   sweepFlag(flagId: string): Promise<void>
 }
+
+/** Connections that may wait for locked flags at once; the others are left to the common sweep. */
+const WAITING_AT_ONCE = 2
 
 /**
  * Coalesces the sweeps of a process: one runs at a time, and whoever asks while it runs shares the next one, which sees
@@ -16,22 +20,36 @@ export interface Sweeper {
 export function createSweeper(db: Database, log: Log): Sweeper {
   let running: Promise<unknown> | undefined
   let next: Promise<Map<string, SweepOutcome>> | undefined
+  const limit = pLimit(WAITING_AT_ONCE)
+  const waiting = new Map<string, Promise<void>>()
 
   const sweepAll = async () => {
     const outcomes = new Map<string, SweepOutcome>()
+    const without: string[] = []
     for (;;) {
-      const swept = await sweepDue(db)
-      for (const outcome of swept) outcomes.set(outcome.scheduleId, outcome)
+      const swept = await sweepDue(db, { without })
+      for (const outcome of swept.outcomes) outcomes.set(outcome.scheduleId, outcome)
       report(log, swept)
-      if (swept.length < SWEEP_BATCH) return outcomes
+      without.push(...swept.stuck.map(({ flagId }) => flagId))
+      if (!swept.more) return outcomes
     }
   }
 
   const start = () => {
     next = undefined
     const sweep = sweepAll()
-    running = sweep.catch(() => {}).finally(() => (running = undefined))
+    running = sweep
+      .catch(() => {})
+      .finally(() => {
+        running = undefined
+      })
     return sweep
+  }
+
+  const sweepFlag = async (flagId: string) => {
+    const swept = await sweepDue(db, { flagId })
+    report(log, swept)
+    if (swept.stuck[0]) throw swept.stuck[0].error
   }
 
   return {
@@ -41,12 +59,16 @@ export function createSweeper(db: Database, log: Log): Sweeper {
       return await next
     },
     async sweepFlag(flagId) {
-      report(log, await sweepDue(db, flagId))
+      const same = waiting.get(flagId) ?? limit(() => sweepFlag(flagId)).finally(() => waiting.delete(flagId))
+      waiting.set(flagId, same)
+      await same
     },
   }
 }
 
-function report(log: Log, outcomes: SweepOutcome[]): void {
+function report(log: Log, { outcomes, stuck }: Sweep): void {
+  for (const { flagId, error } of stuck)
+    log.error({ flagId, err: error }, 'Schedules of a flag cannot be applied for now')
   for (const { scheduleId, flagKey, environment, status, lateness, error } of outcomes) {
     if (status === 'applied') {
       log.info(

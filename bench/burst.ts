@@ -105,7 +105,7 @@ async function byOneLoop(stack: Stack, size: Size, run: number): Promise<Burst> 
   try {
     const { dueAt } = await prepare(db, size)
     await wait(dueAt - Date.now())
-    for (let left = size.schedules; left > 0; ) left -= (await sweepDue(db)).length
+    for (let left = size.schedules; left > 0; ) left -= (await sweepDue(db)).outcomes.length
     return await measure(db, dueAt, Date.now())
   } finally {
     await db.pool.end()

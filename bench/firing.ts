@@ -108,7 +108,7 @@ async function byTimers(stack: Stack, offsets: number[]): Promise<number[]> {
     await Promise.all(
       ids.map(async (id, index) => {
         await wait(start + (offsets[index] as number) - Date.now())
-        while (!applied.has(id)) for (const { scheduleId } of await sweepDue(db)) applied.add(scheduleId)
+        while (!applied.has(id)) for (const { scheduleId } of (await sweepDue(db)).outcomes) applied.add(scheduleId)
       }),
     )
     return await readLateness(db)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import pg from 'pg'
 import type { Log } from '../runtime/log.ts'
 import type { CacheKey, Dispatcher } from './effects.ts'
@@ -52,6 +53,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       `-c lock_timeout=${lockTimeoutMs}`,
       '-c idle_in_transaction_session_timeout=5000',
       '-c timezone=UTC',
+      '-c random_page_cost=1.1',
       '-c tcp_keepalives_idle=10',
     ].join(' '),
   })
@@ -68,6 +70,18 @@ export function openDatabase(options: DatabaseOptions): Database {
 /** Runs one statement outside a transaction, for reads. */
 export async function query<R extends object = Row>(db: Database, text: string, values: unknown[] = []): Promise<R[]> {
   return (await db.pool.query<R>(text, values)).rows
+}
+
+const statementNames = new Map<string, string>()
+
+/**
+ * A statement that Postgres parses and plans once a connection: planning took most of a sweep's time (100 schedules: 25 ms,
+ * prepared 10 ms). For texts that stand in the code; each one is kept.
+ */
+export function prepared(text: string, values: unknown[]): pg.QueryConfig {
+  const name = statementNames.get(text) ?? createHash('sha1').update(text).digest('base64url')
+  statementNames.set(text, name)
+  return { name, text, values }
 }
 
 /** SQLSTATE of an error from Postgres, else undefined. */

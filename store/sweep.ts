@@ -2,7 +2,6 @@ import type { FlagState } from '../domain/flag.ts'
 import { foldSchedules, type ScheduleUpdates } from '../domain/flag-schedule.ts'
 import { LATENESS_BOUNDS } from '../domain/lateness.ts'
 import { type Database, sqlState } from './database.ts'
-import { bumpRevision } from './revision.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
 /** What became of one due schedule. */
@@ -17,7 +16,7 @@ export interface SweepOutcome {
 }
 
 /** Schedules a transaction takes at most: the reference's limit of one run, and about 3 ms of locks. */
-export const SWEEP_BATCH = 100
+const SWEEP_BATCH = 100
 
 interface SweptFlag extends FlagState {
   id: string
@@ -35,58 +34,84 @@ interface DueSchedule {
   created_by: string
 }
 
+export interface Sweep {
+  outcomes: SweepOutcome[]
+  /** Flags whose changes Postgres refuses to make for now; they stay pending. */
+  stuck: { flagId: string; error: Error }[]
+  /** As many were due as one transaction takes. */
+  more: boolean
+}
+
+export interface SweepOptions {
+  /** Sweep only this flag, and wait for its lock. */
+  flagId?: string
+  /** Leave these flags alone. */
+  without?: string[]
+}
+
 /**
- * Applies up to 100 due schedules in one transaction, in the order (due, sequence) for each flag, and returns what
- * became of them. Fewer than 100 mean that no more is due but on flags that others have locked.
+ * Applies up to 100 due schedules in one transaction, in the order (due, sequence) for each flag.
  *
  * Two statements, because one that locks a join would return rows that another sweep has just applied: the first locks
- * the flags, the second, with a snapshot taken under those locks, reads what is due on them. The lock is FOR NO KEY
- * UPDATE: FOR UPDATE would skip every flag that an uncommitted insert of a schedule refers to.
+ * the flags, skipping those that others hold (so it waits for nobody, and the order of its locks does not matter); the
+ * second, with a snapshot taken under those locks, reads what is due on them. The lock is FOR NO KEY UPDATE: FOR UPDATE
+ * would skip every flag that an uncommitted insert of a schedule refers to.
  *
- * @param flagId sweep only this flag, and wait for its lock
+ * When Postgres refuses, it is done again carefully, flag by flag and schedule by schedule, so that nobody has to wait for
+ * a neighbour's fault.
+ *
+ * @throws when Postgres cannot be reached, is overloaded or shutting down
  */
-export async function sweepDue(db: Database, flagId?: string): Promise<SweepOutcome[]> {
+export async function sweepDue(db: Database, options: SweepOptions = {}): Promise<Sweep> {
   const origin = { actor: 'interlock', door: 'schedule' } as const
-  const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, flagId, careful), { origin })
+  const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, options, careful), { origin })
   try {
     return (await sweep(false)).result
   } catch (error) {
-    if (!isRefusedByData(error)) throw error
+    if (isOutage(error)) throw error
     return (await sweep(true)).result
   }
 }
 
-/**
- * Classes 22 (bad data), 23 (constraint) and P0001 (raised by a trigger) say that this change can't be applied, however
- * often it is tried. All else (connection, resources, shutdown) heals, and is retried by Temporal.
- */
-function isRefusedByData(error: unknown): error is Error {
+/** Connection, conflict, resources, shutdown: nothing is wrong with any schedule, and Temporal tries again until it is over. */
+function isOutage(error: unknown): boolean {
   const state = sqlState(error)
-  return state !== undefined && (state.startsWith('22') || state.startsWith('23') || state === 'P0001')
+  return state === undefined || /^(08|40|53|57)/.test(state)
 }
 
-async function sweepOnce(tx: Transaction, flagId: string | undefined, careful: boolean): Promise<SweepOutcome[]> {
-  const flags = await lockDueFlags(tx, flagId)
-  if (flags.size === 0) return []
+/**
+ * Classes 22 (bad data), 23 (constraint) and P0001 (raised by a trigger) say that this change can't be made, however
+ * often it is tried: it has failed. Whatever else (no privilege, a broken trigger, a row that somebody holds) may heal.
+ */
+function isRefusedByData(error: unknown): error is Error {
+  return /^(22|23|P0001)/.test(sqlState(error) ?? '')
+}
+
+async function sweepOnce(tx: Transaction, options: SweepOptions, careful: boolean): Promise<Sweep> {
+  const nothing = { outcomes: [], stuck: [], more: false }
+  const flags = await lockDueFlags(tx, options)
+  if (flags.size === 0) return nothing
   const due = await tx.query<DueSchedule>(
     `SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
      WHERE flag_id = ANY ($1) AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
      ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}`,
     [[...flags.keys()]],
   )
-  if (due.length === 0) return []
-  const revision = await bumpRevision(tx)
-  return careful ? await applyOneByOne(tx, flags, due, revision) : await applyTogether(tx, flags, due, revision)
+  if (due.length === 0) return nothing
+  const more = due.length === SWEEP_BATCH
+  if (careful) return { ...(await applyOneByOne(tx, flags, due)), more }
+  return { outcomes: await applyTogether(tx, flags, due), stuck: [], more }
 }
 
-async function lockDueFlags(tx: Transaction, flagId: string | undefined): Promise<Map<string, SweptFlag>> {
+async function lockDueFlags(tx: Transaction, { flagId, without = [] }: SweepOptions): Promise<Map<string, SweptFlag>> {
   const columns = `f.id, f.environment, f.key, f.archived_at IS NOT NULL AS archived, f.enabled, f.rollout_percentage AS "rolloutPercentage"`
   const rows = flagId
     ? await tx.query<SweptFlag>(`SELECT ${columns} FROM feature_flags f WHERE id = $1 FOR NO KEY UPDATE`, [flagId])
     : await tx.query<SweptFlag>(
         `SELECT ${columns} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
-         WHERE s.status = 'pending' AND s.scheduled_at <= (SELECT clock_timestamp())
+         WHERE s.status = 'pending' AND s.scheduled_at <= (SELECT clock_timestamp()) AND s.flag_id <> ALL ($1)
          ORDER BY s.scheduled_at, s.sequence LIMIT ${SWEEP_BATCH} FOR NO KEY UPDATE OF f SKIP LOCKED`,
+        [without],
       )
   return new Map(rows.map((flag) => [flag.id, flag]))
 }
@@ -95,11 +120,10 @@ async function applyTogether(
   tx: Transaction,
   flags: Map<string, SweptFlag>,
   due: DueSchedule[],
-  revision: number,
 ): Promise<SweepOutcome[]> {
   const outcomes: SweepOutcome[] = []
   const alive = due.filter((schedule) => !archivedFlagOf(flags, schedule))
-  if (alive.length > 0) outcomes.push(...(await apply(tx, flags, alive, revision)))
+  if (alive.length > 0) outcomes.push(...(await apply(tx, flags, alive)))
   for (const schedule of due.filter((schedule) => archivedFlagOf(flags, schedule))) {
     outcomes.push(await fail(tx, flags, schedule, 'The flag is archived'))
   }
@@ -111,26 +135,38 @@ async function applyOneByOne(
   tx: Transaction,
   flags: Map<string, SweptFlag>,
   due: DueSchedule[],
-  revision: number,
-): Promise<SweepOutcome[]> {
-  // Deferred constraints would raise at COMMIT, when no savepoint can isolate the schedule that broke them.
+): Promise<Pick<Sweep, 'outcomes' | 'stuck'>> {
+  // Deferred constraints would raise at COMMIT, when no savepoint can isolate the schedule that broke them; and one row
+  // that somebody holds must not use up the time of all.
   await tx.query('SET CONSTRAINTS ALL IMMEDIATE')
-  const outcomes: SweepOutcome[] = []
-  const attempt = async (schedules: DueSchedule[]): Promise<void> => {
+  await tx.query(`SET LOCAL lock_timeout = '100ms'`)
+  const attempt = async (schedules: DueSchedule[]): Promise<SweepOutcome[]> => {
     try {
-      outcomes.push(...(await tx.savepoint(() => applyTogether(tx, flags, schedules, revision))))
+      return await tx.savepoint(() => applyTogether(tx, flags, schedules))
     } catch (error) {
       const [first, ...rest] = schedules
       if (!isRefusedByData(error) || !first) throw error
-      if (rest.length === 0) outcomes.push(await fail(tx, flags, first, error.message))
-      else for (const schedule of schedules) await attempt([schedule])
+      if (rest.length === 0) return [await fail(tx, flags, first, error.message)]
+      const outcomes = []
+      for (const schedule of schedules) outcomes.push(...(await attempt([schedule])))
+      return outcomes
     }
   }
+  const outcomes: SweepOutcome[] = []
+  const stuck: Sweep['stuck'] = []
   for (const flagId of flags.keys()) {
     const own = due.filter((schedule) => schedule.flag_id === flagId)
-    if (own.length > 0) await attempt(own)
+    const before = { ...(flags.get(flagId) as SweptFlag) }
+    try {
+      // All or nothing for a flag: what comes after a change that may still be made must not be made before it.
+      if (own.length > 0) outcomes.push(...(await tx.savepoint(() => attempt(own))))
+    } catch (error) {
+      if (isOutage(error)) throw error
+      flags.set(flagId, before)
+      stuck.push({ flagId, error: error as Error })
+    }
   }
-  return outcomes
+  return { outcomes, stuck }
 }
 
 function archivedFlagOf(flags: Map<string, SweptFlag>, schedule: DueSchedule): boolean {
@@ -139,32 +175,29 @@ function archivedFlagOf(flags: Map<string, SweptFlag>, schedule: DueSchedule): b
 
 // `late` counts into cumulative buckets, as Prometheus expects them.
 const APPLY = `
-  WITH applied AS (
-    UPDATE feature_flag_schedules SET status = 'applied', applied_at = clock_timestamp(), applied_revision = $2,
-      updated_at = clock_timestamp()
+  WITH next AS (
+    UPDATE configuration_revision SET revision = revision + 1 RETURNING revision
+  ), applied AS (
+    UPDATE feature_flag_schedules SET status = 'applied', applied_at = clock_timestamp(),
+      applied_revision = (SELECT revision FROM next), updated_at = clock_timestamp()
     WHERE id = ANY ($1::uuid[]) AND status = 'pending'
     RETURNING id, extract(epoch FROM applied_at - scheduled_at)::float8 AS lateness
   ), changed AS (
-    UPDATE feature_flags f SET enabled = c.enabled, rollout_percentage = c."rolloutPercentage", revision = $2,
-      applied_through_at = c."throughAt", applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
-    FROM jsonb_to_recordset($3::jsonb) AS c(id uuid, enabled boolean, "rolloutPercentage" integer, "throughAt" timestamptz,
+    UPDATE feature_flags f SET enabled = c.enabled, rollout_percentage = c."rolloutPercentage",
+      revision = (SELECT revision FROM next), applied_through_at = c."throughAt", applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
+    FROM jsonb_to_recordset($2::jsonb) AS c(id uuid, enabled boolean, "rolloutPercentage" integer, "throughAt" timestamptz,
       "throughSequence" bigint)
     WHERE f.id = c.id
   ), counted AS (
     UPDATE schedule_totals SET sweeps = sweeps + 1, applied = applied + (SELECT count(*) FROM applied),
       lateness_seconds = lateness_seconds + (SELECT coalesce(sum(lateness), 0) FROM applied),
       lateness_buckets = ARRAY(SELECT lateness_buckets[i] + (SELECT count(*) FROM applied WHERE lateness <= bound)
-        FROM unnest($4::float8[]) WITH ORDINALITY AS b(bound, i) ORDER BY i)
+        FROM unnest($3::float8[]) WITH ORDINALITY AS b(bound, i) ORDER BY i)
   )
-  SELECT id, lateness FROM applied`
+  SELECT id, lateness, (SELECT revision FROM next) AS revision FROM applied`
 
 /** Applies `due` (in order, of flags that are not archived) and writes the folded state of each flag once. */
-async function apply(
-  tx: Transaction,
-  flags: Map<string, SweptFlag>,
-  due: DueSchedule[],
-  revision: number,
-): Promise<SweepOutcome[]> {
+async function apply(tx: Transaction, flags: Map<string, SweptFlag>, due: DueSchedule[]): Promise<SweepOutcome[]> {
   const byFlag = Map.groupBy(due, (schedule) => schedule.flag_id)
   const steps = new Map(
     [...byFlag].map(([flagId, own]) => {
@@ -174,18 +207,18 @@ async function apply(
   )
   const changes = [...steps].map(([id, folded]) => {
     const last = folded.at(-1) as (typeof folded)[number]
-    return { id, ...last.after, throughAt: last.schedule.scheduled_at, throughSequence: last.schedule.sequence }
+    return { ...last.after, id, throughAt: last.schedule.scheduled_at, throughSequence: last.schedule.sequence }
   })
   const ids = due.map((schedule) => schedule.id)
-  const applied = await tx.query<{ id: string; lateness: number }>(APPLY, [
+  const applied = await tx.query<{ id: string; lateness: number; revision: number }>(APPLY, [
     ids,
-    revision,
     JSON.stringify(changes),
     LATENESS_BOUNDS,
   ])
   if (applied.length !== due.length) {
     throw Object.assign(new Error('A pending schedule was changed without the lock of its flag'), { code: '40001' })
   }
+  const revision = applied[0]?.revision ?? null
   const lateness = new Map(applied.map((row) => [row.id, row.lateness]))
   for (const { id, enabled, rolloutPercentage } of changes)
     Object.assign(flags.get(id) as SweptFlag, { enabled, rolloutPercentage })

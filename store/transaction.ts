@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PoolClient } from 'pg'
 import type { Origin } from '../domain/event.ts'
-import { type Database, isConnectionLost, type Row, sqlState } from './database.ts'
+import { type Database, isConnectionLost, prepared, type Row, sqlState } from './database.ts'
 import {
   type CollectedEffects,
   type CommittedTask,
@@ -120,7 +120,8 @@ async function attemptOnce<T>(
 function statements(client: PoolClient, effects: CollectedEffects): Pick<Transaction, 'query' | 'savepoint'> {
   let depth = 0
   return {
-    query: async <R extends object>(text: string, values: unknown[] = []) => (await client.query<R>(text, values)).rows,
+    query: async <R extends object>(text: string, values: unknown[] = []) =>
+      (await client.query<R>(prepared(text, values))).rows,
     savepoint: async (work) => {
       const name = `s${++depth}`
       const kept = (Object.keys(effects) as (keyof CollectedEffects)[]).map(
@@ -179,14 +180,16 @@ async function flush(client: PoolClient, origin: Origin, effects: CollectedEffec
     xid: string
     witness: Witness | null
     tasks: { id: number; idempotencyKey: string; fresh: boolean }[] | null
-  }>(FLUSH, [
-    JSON.stringify(events),
-    origin.actor,
-    origin.door,
-    origin.reason ?? null,
-    origin.requestId ?? null,
-    JSON.stringify(rows),
-  ])
+  }>(
+    prepared(FLUSH, [
+      JSON.stringify(events),
+      origin.actor,
+      origin.door,
+      origin.reason ?? null,
+      origin.requestId ?? null,
+      JSON.stringify(rows),
+    ]),
+  )
   const { xid, witness, tasks: stored } = flushed[0] as (typeof flushed)[0]
   const byKey = new Map((stored ?? []).map((row) => [row.idempotencyKey, row]))
   const tasks: CommittedTask[] = []

@@ -2,9 +2,10 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
 import { createSweeper } from '../../activities/sweeper.ts'
+import { getFlag } from '../../store/flags.ts'
 import { readFigures } from '../../store/health.ts'
 import { createTestDatabase, one, openTestDatabase } from '../helpers/database.ts'
-import { newFlag, newSchedule } from '../helpers/schedules.ts'
+import { newFlag, newSchedule, reread } from '../helpers/schedules.ts'
 
 const db = openTestDatabase(await createTestDatabase())
 const lines: Record<string, unknown>[] = []
@@ -37,12 +38,61 @@ it('sees what became due while a sweep ran', async () => {
   expect([...(await first).keys(), ...(await second).keys()]).toContain(id)
 })
 
-it('survives a sweep that fails', async () => {
-  await db.pool.query(`ALTER TABLE schedule_totals RENAME TO away`)
-  const { id } = await newSchedule(db, await newFlag(db), -1)
-  await expect(sweeper.sweep()).rejects.toThrow('schedule_totals')
-  await db.pool.query(`ALTER TABLE away RENAME TO schedule_totals`)
+const refuseWith = (state: string, key: string) =>
+  db.pool.query(
+    `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF NEW.key = '${key}' THEN RAISE EXCEPTION 'refused' USING ERRCODE = '${state}'; END IF; RETURN NEW; END $$;
+     CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON feature_flags FOR EACH ROW EXECUTE FUNCTION refuse()`,
+  )
+
+it('survives an outage', async () => {
+  const address = await newFlag(db)
+  const { id } = await newSchedule(db, address, -1)
+  await refuseWith('53100', address.flagKey)
+  await expect(sweeper.sweep()).rejects.toThrow('refused')
+  await refuseWith('53100', 'nobody')
   expect((await sweeper.sweep()).has(id)).toBe(true)
+})
+
+it('leaves a flag that Postgres refuses for now pending, tells its own activity why, and keeps nobody else waiting', async () => {
+  const [address, other] = [await newFlag(db), await newFlag(db)]
+  const [first, second] = [await newSchedule(db, address, -20), await newSchedule(db, address, -10)]
+  const bystander = await newSchedule(db, other, -5)
+  await refuseWith('42501', address.flagKey)
+  expect([...(await sweeper.sweep()).keys()]).toEqual([bystander.id])
+  const { id: flagId } = await getFlag(db, address)
+  await expect(sweeper.sweepFlag(flagId)).rejects.toThrow('refused')
+  for (const schedule of [first, second]) expect((await reread(db, schedule)).status).toBe('pending')
+  await refuseWith('42501', 'nobody')
+  expect([...(await sweeper.sweep()).keys()]).toEqual([first.id, second.id])
+})
+
+it('does not wait for a schedule that somebody holds by hand', async () => {
+  const [address, other] = [await newFlag(db), await newFlag(db)]
+  const [held, bystander] = [await newSchedule(db, address, -20), await newSchedule(db, other, -10)]
+  const client = await db.pool.connect()
+  await client.query('BEGIN')
+  await client.query('SELECT 1 FROM feature_flag_schedules WHERE id = $1 FOR UPDATE', [held.id])
+  expect([...(await sweeper.sweep()).keys()]).toEqual([bystander.id])
+  await client.query('COMMIT')
+  client.release()
+  expect((await sweeper.sweep()).has(held.id)).toBe(true)
+})
+
+it('waits for one locked flag with one connection, however many of its schedules are due', async () => {
+  const address = await newFlag(db)
+  const { id } = await newSchedule(db, address, -10)
+  const { id: flagId } = await getFlag(db, address)
+  const client = await db.pool.connect()
+  await client.query('BEGIN')
+  await client.query('SELECT 1 FROM feature_flags WHERE id = $1 FOR UPDATE', [flagId])
+  const waiting = Array.from({ length: 30 }, () => sweeper.sweepFlag(flagId))
+  await expect.poll(() => one(db, 'SELECT count(*) AS count FROM pg_locks WHERE NOT granted')).toEqual({ count: 1 })
+  expect(db.pool.waitingCount).toBe(0)
+  await client.query('COMMIT')
+  client.release()
+  await Promise.all(waiting)
+  expect((await sweeper.sweep()).has(id)).toBe(false)
 })
 
 it('logs what it did, in the words that dashboards look for', async () => {

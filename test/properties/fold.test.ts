@@ -66,7 +66,7 @@ it('any schedules, in any order of creation, edits, cancels and sweeps, leave ea
           }
         }
       }
-      while ((await sweepDue(db)).length > 0);
+      while ((await sweepDue(db)).outcomes.length > 0);
       for (const address of flags) {
         const { rows } = await db.pool.query<{ updates: ScheduleUpdates; event_id: number; status: string }>(
           `SELECT s.status, s.updates, (SELECT id FROM events e WHERE e.schedule_id = s.id AND e.type = 'schedule-applied') AS event_id

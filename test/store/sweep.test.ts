@@ -2,12 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createSchedule } from '../../store/flag-schedules.ts'
 import { getFlag } from '../../store/flags.ts'
 import { readFigures } from '../../store/health.ts'
-import { sweepDue } from '../../store/sweep.ts'
+import { sweepDue as sweepDueOf } from '../../store/sweep.ts'
 import { transaction } from '../../store/transaction.ts'
 import { alice, asAlice, createTestDatabase, one, openTestDatabase } from '../helpers/database.ts'
 import { type Address, inMs, newFlag, newSchedule, reread } from '../helpers/schedules.ts'
 
 const db = openTestDatabase(await createTestDatabase())
+
+const sweepDue = async (database: typeof db, flagId?: string) =>
+  (await sweepDueOf(database, { ...(flagId && { flagId }) })).outcomes
 
 const sweepAll = async () => {
   const outcomes = []
