@@ -2,6 +2,7 @@ import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { z } from 'zod'
 import type { Origin } from '../domain/event.ts'
+import { Text } from '../domain/flag.ts'
 import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
@@ -21,7 +22,7 @@ export interface FlagScheduleRow extends UntilRow {
   environment: string
 }
 
-const Command = z.object({ by: z.string().max(200).optional(), reason: z.string().max(2000).optional() })
+const Command = z.object({ by: Text.max(200).optional(), reason: Text.optional() })
 const Reschedule = Command.extend({ scheduledAt: DueTime })
 
 export type FlagScheduleActivities = ReturnType<typeof createFlagScheduleActivities>
@@ -45,19 +46,22 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
     },
 
     /**
-     * Waits the last second in this process and joins its sweep. Returns when the schedule is applied, failed or
-     * cancelled, or when it is not due any more.
+     * Waits the last second in this process and joins its sweep. Returns the schedule's status when it is final, null when
+     * it is not due any more.
      */
-    async applyDueChanges(scheduleId: string): Promise<void> {
+    async applyDueChanges(scheduleId: string): Promise<string | null> {
       const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
       try {
         for (let missed = false; ; missed = true) {
           const progress = await readProgress(db, scheduleId)
-          if (progress?.schedule.status !== 'pending' || progress.dueInMs > WAIT_AT_MOST_MS) return
+          if (!progress) return 'deleted'
+          if (progress.schedule.status !== 'pending') return progress.schedule.status
+          if (progress.dueInMs > WAIT_AT_MOST_MS) return null
           if (progress.dueInMs > 0) await sleep(Math.ceil(progress.dueInMs))
           // Swept, due and still pending: another transaction holds its flag, which the common sweep skips.
           else if (missed) await sweeper.sweepFlag(progress.flagId)
-          if ((await sweeper.sweep()).has(scheduleId)) return
+          const outcome = (await sweeper.sweep()).get(scheduleId)
+          if (outcome) return outcome.status
         }
       } finally {
         clearInterval(beating)
@@ -65,16 +69,16 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
     },
 
     /** The signal `cancel`. */
-    async cancelFlagSchedule(scheduleId: string, command: unknown): Promise<CommandResult> {
-      return await carryOut('cancel', Command, command, async (tx) => {
+    async cancelFlagSchedule(scheduleId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'cancel', nth }, Command, command, async (tx) => {
         await cancelSchedule(tx, { scheduleId })
         return 'cancelled'
       })
     },
 
     /** The signal `reschedule`. */
-    async rescheduleFlagSchedule(scheduleId: string, command: unknown): Promise<CommandResult> {
-      return await carryOut('reschedule', Reschedule, command, async (tx, { scheduledAt }) => {
+    async rescheduleFlagSchedule(scheduleId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'reschedule', nth }, Reschedule, command, async (tx, { scheduledAt }) => {
         const schedule = await editSchedule(tx, { scheduleId }, { scheduledAt })
         return `due ${schedule.scheduledAt}`
       })
@@ -82,18 +86,22 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so is the schedule. */
     async cancelledFlagSchedule(scheduleId: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo(), 'cancelled')
+      const { identity, reason } = await identityOf(client, activityInfo())
       const origin: Origin = { actor: identity, door: 'temporal', reason }
-      return await decide(origin, async (tx) => {
+      const answer = await decide(origin, async (tx) => {
         await cancelSchedule(tx, { scheduleId })
         return `cancelled with its workflow by ${identity}`
       })
+      if (answer.accepted) return answer
+      // Cancelled already, by another door: the workflow ends as its sender wished.
+      const progress = await readProgress(db, scheduleId)
+      return { ...answer, accepted: progress?.schedule.status === 'cancelled' }
     },
   }
 
   /** Checks a signal's input and runs the store function behind it, with who and why for the event. */
   async function carryOut<Input extends z.infer<typeof Command>>(
-    signal: string,
+    signal: { name: string; nth: number },
     shape: z.ZodType<Input>,
     input: unknown,
     work: (tx: Transaction, input: Input) => Promise<string>,
@@ -101,26 +109,31 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
     const parsed = shape.safeParse(input)
     if (!parsed.success) {
       const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
-      return { accepted: false, message: `${signal}: ${issues.join('; ')}` }
+      return { accepted: false, message: `${signal.name}: ${issues.join('; ')}` }
     }
     const { by, reason } = parsed.data
     const actor = by ?? (await identityOf(client, activityInfo(), signal)).identity
     return await decide({ actor, door: 'signal', reason }, (tx) => work(tx, parsed.data))
   }
 
-  /** A refusal is an answer, not a failure: the workflow shows it and goes on. */
+  /**
+   * A refusal is an answer, not a failure: the workflow shows it and goes on. A repeated attempt, after one whose end was
+   * lost, gets the first one's answer.
+   */
   async function decide(origin: Origin, work: (tx: Transaction) => Promise<string>): Promise<CommandResult> {
+    const { workflowExecution, activityId } = activityInfo()
+    const key = `activity/${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`
     try {
-      const { result } = await transaction(db, work, { origin })
+      const { result } = await transaction(db, work, { origin, once: { key, fingerprint: key } })
       return { accepted: true, message: result }
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      return { accepted: error.code === 'schedule-cancelled', message: error.message }
+      return { accepted: false, message: error.message }
     }
   }
 }
 
-function summaryOf({ flagKey, environment, updates, comment, errorMessage }: FlagSchedule): string {
-  const change = `\`${flagKey}\` (${environment}): ${describeUpdates(updates)}`
-  return [change, comment, errorMessage].filter(Boolean).join('\n\n')
+// Histories are kept and shown far from here, so no free text of people goes into them.
+function summaryOf({ flagKey, environment, updates }: FlagSchedule): string {
+  return `\`${flagKey}\` (${environment}): ${describeUpdates(updates)}`
 }

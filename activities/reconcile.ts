@@ -12,7 +12,7 @@ import { CALL_DEADLINE_MS } from '../temporal/connection.ts'
 import type { TemporalNames } from '../temporal/ids.ts'
 
 /** Rows looked at in one run: what is near, at most, and 20/s of the others. */
-const LIMITS = { soon: 5_000, rotation: 1_200 }
+const LIMITS = { soon: 5_000, others: 1_200 }
 const DESCRIBE_AT_ONCE = 20
 
 export type ReconcileActivities = ReturnType<typeof createReconcileActivities>
@@ -35,11 +35,16 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
     /** Starts the workflows of pending schedules that have none. */
     async reconcileFlagSchedules(): Promise<{ looked: number; nudged: number }> {
       const limit = pLimit(DESCRIBE_AT_ONCE)
-      const schedules = await schedulesToCheck(db, LIMITS)
+      const { schedules, done } = await schedulesToCheck(db, LIMITS)
       const orphans: FlagSchedule[] = []
       await limit.map(schedules, async (schedule) => {
-        if (!(await isRunning(schedule))) orphans.push(schedule)
         heartbeat()
+        // One that cannot be looked at must not keep the others from being healed; the next round comes in a minute.
+        const running = await isRunning(schedule).catch((error) => {
+          log.warn({ err: error, scheduleId: schedule.id }, 'Could not look at a workflow')
+          return true
+        })
+        if (!running) orphans.push(schedule)
       })
       if (orphans.length > 0) {
         log.warn(
@@ -48,6 +53,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
         )
         await nudgeAgain(db, orphans, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
       }
+      await done()
       return { looked: schedules.length, nudged: orphans.length }
     },
 

@@ -30,6 +30,7 @@ export async function build({ config, log, db, names, temporal }: AppOptions): P
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     bodyLimit: BODY_LIMIT,
+    requestTimeout: 30_000,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id']
       return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : crypto.randomUUID()
@@ -46,6 +47,11 @@ export async function build({ config, log, db, names, temporal }: AppOptions): P
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.removeContentTypeParser('text/plain')
+  // Clients send their content type with every request; one without a body is then no broken JSON.
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parseJson(request, body as string, done),
+  )
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -81,9 +87,8 @@ export async function build({ config, log, db, names, temporal }: AppOptions): P
   )
   // What the `type` of a problem points to.
   app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, async ({ params }) => {
-    const known = PROBLEMS[params.code as ProblemCode]
-    if (!known) throw new Problem('not-found', `There is no problem "${params.code}".`)
-    return { type: `/problems/${params.code}`, ...known }
+    if (!Object.hasOwn(PROBLEMS, params.code)) throw new Problem('not-found', `There is no problem "${params.code}".`)
+    return { type: `/problems/${params.code}`, ...PROBLEMS[params.code as ProblemCode] }
   })
   return app
 }

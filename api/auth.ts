@@ -14,6 +14,9 @@ declare module 'fastify' {
   }
 }
 
+// The others are of the identity provider: its keys cannot be fetched or read, and no token is to blame.
+const FAULT_OF_TOKEN = /^ERR_(JWT_|JWS_|JOSE_ALG_|JOSE_NOT_SUPPORTED|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE)/
+
 type Verify = (token: string) => Promise<JWTPayload>
 
 /** Checks tokens against the shared secret, or against the keys, issuer and audience of an identity provider. */
@@ -40,7 +43,7 @@ export function authorize(verify: Verify) {
     const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (!token) throw new Problem('unauthorized', 'Send a token: `Authorization: Bearer …`.')
     const claims = await verify(token).catch((error: unknown) => {
-      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) {
+      if (error instanceof errors.JOSEError && FAULT_OF_TOKEN.test(error.code)) {
         throw new Problem('unauthorized', `The token is not valid: ${error.message}.`)
       }
       throw new Problem('unavailable', 'The keys that tokens are checked with cannot be read.', { cause: error })
@@ -54,6 +57,9 @@ export function authorize(verify: Verify) {
         `This needs the role ${reads ? 'admin or viewer' : 'admin'}; the token has ${role ?? 'neither'}.`,
       )
     }
-    request.principal = { subject: String(claims.sub), role }
+    const subject = String(claims.sub)
+    // It is kept with every event, and Postgres cannot keep NUL.
+    if (subject.includes('\0')) throw new Problem('unauthorized', 'The token is not valid: its subject contains NUL.')
+    request.principal = { subject, role }
   }
 }

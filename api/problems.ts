@@ -57,7 +57,6 @@ function describeProblems(codes: ProblemCode[]) {
 // Fastify's own refusals.
 const FASTIFY_ERRORS: Record<string, ProblemCode> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'malformed-body',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed-body',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-body',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
@@ -106,7 +105,9 @@ function toProblem(error: FastifyError): Problem {
   }
   if (isConnectionLost(error))
     return new Problem('unavailable', 'Send the request again in a moment.', { cause: error })
-  if (error.statusCode === 400) return new Problem('validation-failed', error.message)
+  // Refusals of Fastify before any route: a bad address, one that is too long.
+  const { statusCode = 500 } = error
+  if (statusCode >= 400 && statusCode < 500) return new Problem('validation-failed', error.message)
   return new Problem('internal', 'The log has more under the id in `instance`.', { cause: error })
 }
 

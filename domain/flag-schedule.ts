@@ -4,18 +4,21 @@ import { strict } from './strict.ts'
 
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
 
+const LATEST = Date.UTC(9999, 11, 31)
+
 /** A due time as requests carry it: any zone, kept to the millisecond as UTC. */
 export const DueTime = z
   .string({ error: ZONE_NEEDED })
   .pipe(z.iso.datetime({ offset: true, error: ZONE_NEEDED }))
-  .meta({ example: '2026-03-01T10:00:00+01:00' })
+  .refine((text) => Date.parse(text) < LATEST, 'must be before 9999-12-31T00:00:00Z')
+  .meta({ format: 'date-time', description: 'An instant, with its zone', example: '2026-03-01T10:00:00+01:00' })
 
 export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])
 export type ScheduleStatus = z.infer<typeof ScheduleStatus>
 
 export const ScheduleUpdates = strict({ enabled: Enabled.optional(), rolloutPercentage: RolloutPercentage.optional() })
   .refine((updates) => Object.keys(updates).length > 0, 'must name at least one of enabled, rolloutPercentage')
-  .meta({ description: 'What changes at the due time; what is not named stays as it is then' })
+  .meta({ description: 'What changes at the due time; what is not named stays as it is then', minProperties: 1 })
 export type ScheduleUpdates = z.infer<typeof ScheduleUpdates>
 
 export const FlagSchedule = z

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { strict } from './strict.ts'
 
-const NAME_RULE = 'must be 1 to 100 of A-Z a-z 0-9 . _ -'
-const name = z.string({ error: NAME_RULE }).regex(/^[A-Za-z0-9._-]{1,100}$/, NAME_RULE)
+const NAME_RULE = 'must be 1 to 100 of A-Z a-z 0-9 . _ -, and neither . nor ..'
+const name = z.string({ error: NAME_RULE }).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, NAME_RULE)
 
 export const FlagKey = name.meta({ description: 'Name of the flag within its environment', example: 'new-checkout' })
 export const Environment = name.meta({ description: 'Environment that the flag lives in', example: 'production' })
@@ -14,7 +14,11 @@ export const RolloutPercentage = z
   .max(100, 'must be an integer from 0 to 100')
 
 /** Free text of people: descriptions, comments, reasons. */
-export const Text = z.string({ error: 'must be text' }).max(2000, 'must be at most 2000 characters')
+export const Text = z
+  .string({ error: 'must be text' })
+  .max(2000, 'must be at most 2000 characters')
+  // Postgres cannot keep it.
+  .refine((text) => !text.includes('\0'), 'must not contain the character NUL')
 
 /** What an application sees of a flag, and what a schedule may change. */
 export interface FlagState {

@@ -1,6 +1,7 @@
 -- Up Migration
 
--- Flags by key -> schedules by (due, sequence) -> revision -> outbox by key: every transaction locks in this order.
+-- Flags by key -> schedules by (due, sequence) -> revision -> outbox by key: every transaction locks in this order. (The
+-- sweep skips flags that are locked instead of waiting, so it may take them in any order.)
 
 CREATE TABLE configuration_revision (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -44,7 +45,10 @@ CREATE TABLE feature_flag_schedules (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   CHECK ((status = 'applied') = (applied_at IS NOT NULL AND applied_revision IS NOT NULL)),
-  CHECK ((status = 'failed') = (error_message IS NOT NULL))
+  CHECK ((status = 'failed') = (error_message IS NOT NULL)),
+  -- As answers and cursors carry it.
+  CHECK (scheduled_at = date_trunc('milliseconds', scheduled_at)),
+  CHECK (jsonb_typeof(updates) = 'object')
 );
 CREATE INDEX idx_schedules_flag_id ON feature_flag_schedules (flag_id);
 CREATE INDEX idx_schedules_scheduled_at ON feature_flag_schedules (scheduled_at);
@@ -107,6 +111,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_waiting ON outbox (next_at) WHERE state = 'pending';
 CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
+CREATE INDEX outbox_open_by_schedule ON outbox ((payload ->> 'scheduleId')) WHERE state <> 'dispatched';
 CREATE INDEX outbox_dispatched ON outbox (dispatched_at) WHERE state = 'dispatched';
 
 CREATE TABLE idempotency_keys (
@@ -119,7 +124,7 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- Where the reconciler's rotation over pending schedules stands.
+-- Where the reconciler's rotations over pending schedules stand.
 CREATE TABLE reconciler_cursor (
   area text PRIMARY KEY,
   after_id uuid NOT NULL

@@ -5,7 +5,6 @@ const optional = z.string().min(1).optional()
 
 /** Every setting of the API and the worker, read once at start. The README has the same table for people. */
 const Settings = z.object({
-  NODE_ENV: z.string().default('development'),
   PORT: port.default(3000),
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -14,7 +13,6 @@ const Settings = z.object({
     .string()
     .regex(/^[A-Za-z0-9._-]{0,40}$/, 'at most 40 of A-Z a-z 0-9 . _ -')
     .default(''),
-  INTERLOCK_TEMPORAL_UI_URL: optional,
   INTERLOCK_JWT_SECRET: z.string().min(32, 'needs at least 32 characters').optional(),
   INTERLOCK_JWT_JWKS_URL: z.url().optional(),
   INTERLOCK_JWT_ISSUER: optional,

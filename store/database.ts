@@ -47,12 +47,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: 3_000,
     keepAlive: true,
     types,
-    // Milliseconds. A connection that idles inside a transaction holds locks that nobody will release.
+    // A connection that idles inside a transaction holds locks that nobody will release. Timeouts are in milliseconds.
     options: [
       `-c statement_timeout=${statementTimeoutMs}`,
       `-c lock_timeout=${lockTimeoutMs}`,
       '-c idle_in_transaction_session_timeout=5000',
       '-c timezone=UTC',
+      // As on any SSD: with the default of 4, a sweep read all flags instead of looking 100 up (10,000 due: 860 ms, so 740 ms).
       '-c random_page_cost=1.1',
       '-c tcp_keepalives_idle=10',
     ].join(' '),

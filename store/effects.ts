@@ -61,7 +61,7 @@ export interface EffectsContext {
    * Queues a background task: an outbox row in the same commit, dispatched after it.
    *
    * @param key names the task's handle; unique within the transaction
-   * @param options.idempotencyKey the same key with the same payload is sent once, ever; default: a key of its own
+   * @param options.idempotencyKey the same key with the same payload is sent once (remembered for a day); default: a key of its own
    * @throws Error when the key, or the idempotency key with another payload, is already queued
    */
   enqueueTriggerTask<Payload>(
@@ -83,18 +83,25 @@ export interface CollectedEffects {
 /** An empty collection and the callbacks that fill it. */
 export function createEffectsAccumulator(): { effects: CollectedEffects; context: EffectsContext } {
   const effects: CollectedEffects = { events: [], triggerTasks: [], cacheInvalidations: [] }
+  const { triggerTasks } = effects
+  // Positions in the list, which a savepoint may have cut: one found beyond its end, or taken by another task, is void.
+  const byKey = new Map<string, number>()
+  const byIdempotencyKey = new Map<string, number>()
   const context: EffectsContext = {
     emitEvent: (event) => void effects.events.push(event),
     invalidateCache: (key) => void effects.cacheInvalidations.push(key),
     enqueueTriggerTask: (key, task, payload, { idempotencyKey = crypto.randomUUID() } = {}) => {
-      if (effects.triggerTasks.some((queued) => queued.key === key)) {
+      if (triggerTasks[byKey.get(key) ?? -1]?.key === key) {
         throw new Error(`A task with the key "${key}" is queued already in this transaction`)
       }
-      const same = effects.triggerTasks.find((queued) => queued.idempotencyKey === idempotencyKey)
-      if (!same) effects.triggerTasks.push({ key, task, payload, idempotencyKey })
-      else if (same.task.id !== task.id || !isDeepStrictEqual(same.payload, payload)) {
+      const same = triggerTasks[byIdempotencyKey.get(idempotencyKey) ?? -1]
+      if (same?.idempotencyKey === idempotencyKey) {
+        if (same.task.id === task.id && isDeepStrictEqual(same.payload, payload)) return
         throw idempotencyKeyTaken(idempotencyKey)
       }
+      const position = triggerTasks.push({ key, task, payload, idempotencyKey }) - 1
+      byKey.set(key, position)
+      byIdempotencyKey.set(idempotencyKey, position)
     },
   }
   return { effects, context }

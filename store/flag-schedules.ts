@@ -73,7 +73,11 @@ export async function listSchedules(
   db: Database,
   { status, limit, cursor, ...address }: PageRequest & FlagAddress & { status?: ScheduleStatus | undefined },
 ): Promise<Page<FlagSchedule>> {
-  const after = readCursor(cursor, /^\d{4}-[\dT:.Z-]+$/, /^\d+$/)
+  const after = readCursor(
+    cursor,
+    /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
+    /^\d{1,15}$/,
+  )
   const flag = await getFlag(db, address)
   const rows = await query<ScheduleRow>(
     db,

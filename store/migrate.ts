@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
@@ -30,7 +31,7 @@ export async function migrate({ url, dryRun = false }: MigrateOptions): Promise<
     if ((rows[0]?.version ?? 0) < 180_000) throw new Error('Interlock needs Postgres 18 or newer')
     const run = await runner({
       dbClient: client,
-      dir: new URL('../migrations', import.meta.url).pathname,
+      dir: fileURLToPath(new URL('../migrations', import.meta.url)),
       migrationsTable: 'interlock_migrations',
       direction: 'up',
       checkOrder: true,

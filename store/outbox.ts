@@ -90,19 +90,25 @@ export async function markDispatched(db: Database, ids: number[]): Promise<void>
   )
 }
 
-/** Notes a failed attempt: tried again after `retryInMs`, or dead-lettered when that is null. */
+export interface FailedAttempt {
+  error: string
+  /** Milliseconds until it is tried again; null dead-letters it. */
+  retryInMs: number | null
+  /** Does it count towards the dead letter? An outage does not. */
+  counts: boolean
+}
+
 export async function markAttemptFailed(
   db: Database,
   id: number,
-  error: string,
-  retryInMs: number | null,
+  { error, retryInMs, counts }: FailedAttempt,
 ): Promise<void> {
   await query(
     db,
     `UPDATE outbox SET last_error = $2, state = CASE WHEN $3::float8 IS NULL THEN 'dead' ELSE state END,
-       next_at = clock_timestamp() + coalesce($3, 0) * interval '1 ms'
+       next_at = clock_timestamp() + coalesce($3, 0) * interval '1 ms', attempts = attempts - $4::int
      WHERE id = $1 AND state = 'pending'`,
-    [id, error.slice(0, 2000), retryInMs],
+    [id, error.slice(0, 2000), retryInMs, counts ? 0 : 1],
   )
 }
 

@@ -37,7 +37,10 @@ export function readCursor(cursor: string | undefined, ...parts: RegExp[]): stri
   if (cursor === undefined) return undefined
   try {
     const key = (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[]).map(String)
-    if (key.length === parts.length && parts.every((part, i) => part.test(key[i] ?? ''))) return key
+    const fits = key.length === parts.length && parts.every((part, i) => part.test(key[i] ?? ''))
+    // A day such as the 30th of February has the form of one.
+    const exists = key.every((part) => !part.includes('T') || new Date(part).toISOString() === part)
+    if (fits && exists) return key
   } catch {}
   throw new Problem('validation-failed', 'The cursor is not one of ours.', {
     fields: [{ field: 'query.cursor', message: 'must be taken from the Link header of the page before' }],

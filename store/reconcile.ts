@@ -4,45 +4,52 @@ import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './
 import { transaction } from './transaction.ts'
 
 /** Due this soon, a schedule is looked at in every run: two runs, so that one may fail. */
-const SOON = '2 minutes'
-const AREA = 'flag-schedules'
+const SOON = `(SELECT clock_timestamp()) + interval '2 minutes'`
 
-const FROM = `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
-  WHERE s.status = 'pending' AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.state = 'pending'
-    AND o.idempotency_key = 'flag-schedule/' || s.id || '/' || s.version)`
-
-/**
- * Pending schedules whose workflow ought to be looked at: all that are overdue or due soon, and `rotation` of the others,
- * which go round by id from run to run. Those with a message under way are left to the relay.
- */
-export async function schedulesToCheck(
-  db: Database,
-  { soon, rotation }: { soon: number; rotation: number },
-): Promise<FlagSchedule[]> {
-  const near = await query<ScheduleRow>(
-    db,
-    `${FROM} AND s.scheduled_at <= (SELECT clock_timestamp()) + interval '${SOON}' ORDER BY s.scheduled_at, s.sequence LIMIT $1`,
-    [soon],
-  )
-  const far = await query<ScheduleRow>(
-    db,
-    `${FROM} AND s.scheduled_at > (SELECT clock_timestamp()) + interval '${SOON}'
-       AND s.id > coalesce((SELECT after_id FROM reconciler_cursor WHERE area = $2), '00000000-0000-0000-0000-000000000000')
-     ORDER BY s.id LIMIT $1`,
-    [rotation, AREA],
-  )
-  await moveCursor(db, far.length < rotation ? null : (far.at(-1)?.id ?? null))
-  return [...near, ...far].map(toSchedule)
+export interface Rotation {
+  schedules: FlagSchedule[]
+  /** Call it when they have been looked at: the next run goes on behind them. */
+  done(): Promise<void>
 }
 
-async function moveCursor(db: Database, afterId: string | null): Promise<void> {
-  if (afterId === null) await query(db, 'DELETE FROM reconciler_cursor WHERE area = $1', [AREA])
-  else {
-    await query(
-      db,
-      `INSERT INTO reconciler_cursor (area, after_id) VALUES ($1, $2) ON CONFLICT (area) DO UPDATE SET after_id = excluded.after_id`,
-      [AREA, afterId],
-    )
+/**
+ * Pending schedules whose workflow ought to be looked at: those that are overdue or due soon, and of the others. Where
+ * there are more than the limits, they go round by id from run to run. Those with a message under way, or
+ * dead-lettered, are left to the relay and the operator.
+ */
+export async function schedulesToCheck(db: Database, limits: { soon: number; others: number }): Promise<Rotation> {
+  const soon = await rotate(db, 'flag-schedules-soon', `s.scheduled_at <= ${SOON}`, limits.soon)
+  const others = await rotate(db, 'flag-schedules', `s.scheduled_at > ${SOON}`, limits.others)
+  return {
+    schedules: [...soon.schedules, ...others.schedules],
+    done: async () => {
+      await soon.done()
+      await others.done()
+    },
+  }
+}
+
+async function rotate(db: Database, area: string, condition: string, limit: number): Promise<Rotation> {
+  const rows = await query<ScheduleRow>(
+    db,
+    `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+     WHERE s.status = 'pending' AND ${condition}
+       AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.state <> 'dispatched' AND o.payload ->> 'scheduleId' = s.id::text)
+       AND s.id > coalesce((SELECT after_id FROM reconciler_cursor WHERE area = $1), '00000000-0000-0000-0000-000000000000')
+     ORDER BY s.id LIMIT $2`,
+    [area, limit],
+  )
+  const last = rows.length < limit ? undefined : rows.at(-1)
+  return {
+    schedules: rows.map(toSchedule),
+    done: async () => {
+      await query(db, 'DELETE FROM reconciler_cursor WHERE area = $1', [area])
+      if (last)
+        await query(db, 'INSERT INTO reconciler_cursor (area, after_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+          area,
+          last.id,
+        ])
+    },
   }
 }
 

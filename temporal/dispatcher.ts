@@ -9,6 +9,8 @@ import { markDispatched } from '../store/outbox.ts'
 const PATIENCE_MS = 250
 /** Calls to Temporal under way at once; more only queue up at the server. */
 const CONCURRENCY = 50
+/** Tasks that wait here for their turn at most; those of a large change are left to the relay, which has a queue on disk. */
+const BACKLOG = 1_000
 /** Dispatched rows are marked together: one statement for all that finish within this time. */
 const MARK_AFTER_MS = 20
 
@@ -64,7 +66,8 @@ export function createDispatcher(run: TaskRunner, outbox: () => Database, log: L
   return {
     async dispatch(tasks: CommittedTask[]) {
       const handles = new Map<string, TriggerTaskHandle>()
-      const sending = tasks.map(({ key, task, payload, idempotencyKey, outboxId }) =>
+      const room = Math.max(0, BACKLOG - underWay.size)
+      const sending = tasks.slice(0, room).map(({ key, task, payload, idempotencyKey, outboxId }) =>
         track(
           run({ task: task.id, payload, idempotencyKey }).then(
             (handle) => {

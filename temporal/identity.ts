@@ -1,29 +1,29 @@
 import type { Client } from '@temporalio/client'
 import { CALL_DEADLINE_MS } from './connection.ts'
 
+const UNKNOWN = { identity: 'unknown operator' }
+
 /**
- * Who sent the last signal of a name, or cancelled the workflow, and why: as the workflow's history has it, since
- * workflow code is not told.
+ * Who sent the n-th signal of a name or, without one, who cancelled the workflow, and why: as its history has it, since
+ * workflow code is not told. Whoever may not read histories still gets an answer, since nothing depends on it.
  */
 export async function identityOf(
   client: Client,
   { workflowExecution }: { workflowExecution?: { workflowId: string; runId: string } },
-  asked: string,
+  signal?: { name: string; nth: number },
 ): Promise<{ identity: string; reason?: string }> {
-  const unknown = { identity: 'unknown operator' }
-  if (!workflowExecution) return unknown
-  const { workflowId, runId } = workflowExecution
-  const { events } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-    client.workflow.getHandle(workflowId, runId).fetchHistory(),
-  )
-  const last = events?.findLast(
-    ({
-      workflowExecutionSignaledEventAttributes: signaled,
-      workflowExecutionCancelRequestedEventAttributes: cancelled,
-    }) => (asked === 'cancelled' ? cancelled : signaled?.signalName === asked),
-  )
-  const signaled = last?.workflowExecutionSignaledEventAttributes
-  const cancelled = last?.workflowExecutionCancelRequestedEventAttributes
-  const identity = signaled?.identity ?? cancelled?.identity
-  return identity ? { identity, ...(cancelled?.cause && { reason: cancelled.cause }) } : unknown
+  if (!workflowExecution) return UNKNOWN
+  const handle = client.workflow.getHandle(workflowExecution.workflowId, workflowExecution.runId)
+  const history = await client
+    .withDeadline(Date.now() + CALL_DEADLINE_MS, () => handle.fetchHistory())
+    .catch(() => undefined)
+  const events = history?.events ?? []
+  if (signal) {
+    const sent = events.flatMap(({ workflowExecutionSignaledEventAttributes: event }) => event ?? [])
+    const identity = sent.filter(({ signalName }) => signalName === signal.name)[signal.nth]?.identity
+    return identity ? { identity } : UNKNOWN
+  }
+  const cancelled = events.flatMap(({ workflowExecutionCancelRequestedEventAttributes: event }) => event ?? []).at(-1)
+  if (!cancelled?.identity) return UNKNOWN
+  return { identity: cancelled.identity, ...(cancelled.cause && { reason: cancelled.cause }) }
 }

@@ -1,4 +1,5 @@
 import { type Client, ScheduleAlreadyRunning, type ScheduleOptions } from '@temporalio/client'
+import { CALL_DEADLINE_MS } from './connection.ts'
 import type { TemporalNames } from './ids.ts'
 
 /** Makes sure that Temporal starts the reconciler every minute, one at a time, and not for minutes that have passed. */
@@ -14,8 +15,9 @@ export async function ensureReconciler(client: Client, names: TemporalNames): Pr
       taskQueue: names.queues.timers,
     },
   }
+  const deadline = () => Date.now() + CALL_DEADLINE_MS
   try {
-    await client.schedule.create(options)
+    await client.withDeadline(deadline(), () => client.schedule.create(options))
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error
     await client.schedule

@@ -8,9 +8,10 @@ import type { TaskRunner } from './dispatcher.ts'
 const BATCH = 100
 const LEASE_MS = 30_000
 const POLL_MS = 1_000
-/** Attempts that Temporal refuses before a row is dead-lettered: with the backoff below, about five minutes. */
+/** Refusals of Temporal before a row is dead-lettered: with the backoff below, about five minutes. */
 const MAX_ATTEMPTS = 10
 const MAX_BACKOFF_MS = 60_000
+const OUTAGE_RETRY_MS = 3_000
 
 // gRPC codes of a server that cannot be reached or is overloaded: nothing is wrong with the row, however often they come.
 const OUTAGE = new Set([1 /* cancelled */, 4 /* deadline */, 8 /* exhausted */, 14 /* unavailable */])
@@ -20,6 +21,15 @@ function isOutage(error: unknown): boolean {
     if (isGrpcServiceError(cause)) return OUTAGE.has(cause.code)
   }
   return false
+}
+
+/** Messages of an error and its causes: the client's own says only which call it was. */
+function describe(error: unknown): string {
+  const messages = new Set<string>()
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    messages.add(isGrpcServiceError(cause) ? cause.details || cause.message : cause.message)
+  }
+  return [...messages].join(': ')
 }
 
 /** Milliseconds until the next attempt, with jitter so that a healed server is not hit by all rows at once. */
@@ -61,13 +71,15 @@ export async function relayOnce(db: Database, run: TaskRunner, log: Log): Promis
       await run(row)
       dispatched.push(row.id)
     } catch (error) {
-      const dead = !isOutage(error) && row.attempts >= MAX_ATTEMPTS
+      const outage = isOutage(error)
+      const dead = !outage && row.attempts >= MAX_ATTEMPTS
       const level = dead ? 'error' : 'warn'
       log[level](
         { err: error, outboxId: row.id, task: row.task, attempts: row.attempts },
         dead ? 'Dead-lettered a task' : 'Could not relay a task',
       )
-      await markAttemptFailed(db, row.id, (error as Error).message, dead ? null : backoffMs(row.attempts))
+      const retryInMs = dead ? null : outage ? OUTAGE_RETRY_MS * (0.5 + Math.random()) : backoffMs(row.attempts)
+      await markAttemptFailed(db, row.id, { error: describe(error), retryInMs, counts: !outage })
     }
   }
   await Promise.all(claimed.map(send))

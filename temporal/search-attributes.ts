@@ -1,6 +1,7 @@
 import type { Connection } from '@temporalio/client'
 import type { Log } from '../runtime/log.ts'
 import { DUE_AT, ENVIRONMENT, FLAG_KEY } from '../workflows/search-attributes.ts'
+import { CALL_DEADLINE_MS } from './connection.ts'
 
 // Numbers of IndexedValueType in Temporal's API.
 const KEYWORD = 2
@@ -12,11 +13,13 @@ const REGISTERED = { [FLAG_KEY.name]: KEYWORD, [ENVIRONMENT.name]: KEYWORD, [DUE
  * workflows cannot be started before.
  */
 export async function registerSearchAttributes(connection: Connection, namespace: string, log: Log): Promise<void> {
+  const within = <T>(call: () => Promise<T>) => connection.withDeadline(Date.now() + CALL_DEADLINE_MS, call)
   try {
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace })
+    const { customAttributes } = await within(() => connection.operatorService.listSearchAttributes({ namespace }))
     const missing = Object.entries(REGISTERED).filter(([name]) => !(name in customAttributes))
     if (missing.length === 0) return
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) })
+    const searchAttributes = Object.fromEntries(missing)
+    await within(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }))
     log.info({ searchAttributes: missing.map(([name]) => name) }, 'Registered search attributes')
   } catch (error) {
     const commands = Object.entries(REGISTERED).map(

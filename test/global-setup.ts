@@ -37,7 +37,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
       database: TEMPLATE,
       settings: { fsync: 'off', max_connections: '300' },
     }),
-    startTemporalServer({ port: 0, logFile: join(directory, 'temporal.log'), namespace: 'default' }),
+    startTemporalServer({
+      port: 0,
+      logFile: join(directory, 'temporal.log'),
+      namespace: 'default',
+      // So that continue-as-new comes within a test.
+      args: ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=150'],
+    }),
     bundleWorkflows(),
   ])
   await migrate({ url: postgres.url })

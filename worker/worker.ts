@@ -19,8 +19,6 @@ export interface WorkerOptions {
   names: TemporalNames
   workflowBundle: WorkflowBundleOption
   log: Log
-  /** 0 makes every workflow task a replay, which shows what is not deterministic. */
-  maxCachedWorkflows?: number
 }
 
 export interface RunningWorker {
@@ -54,7 +52,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     stickyQueueScheduleToStartTimeout: '5s',
     shutdownGraceTime: '10s',
     shutdownForceTime: '20s',
-    ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
   })
   const stopRelay = startRelay(relayDb, run, log)
   const done = worker.run().finally(async () => {

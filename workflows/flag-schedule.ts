@@ -26,7 +26,14 @@ const { applyDueChanges } = proxyActivities<FlagScheduleActivities>({
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 })
 
-const { cancelFlagSchedule, rescheduleFlagSchedule, cancelledFlagSchedule } = proxyActivities<FlagScheduleActivities>({
+// A command is given up after half a minute, so that the schedule goes on; its sender sees why.
+const { cancelFlagSchedule, rescheduleFlagSchedule } = proxyActivities<FlagScheduleActivities>({
+  startToCloseTimeout: '5s',
+  scheduleToCloseTimeout: '30s',
+  retry: { initialInterval: '200ms', maximumInterval: '5s' },
+})
+
+const { cancelledFlagSchedule } = proxyActivities<FlagScheduleActivities>({
   startToCloseTimeout: '5s',
   retry: { initialInterval: '200ms', maximumInterval: '10s' },
 })
@@ -39,12 +46,24 @@ const reschedule = defineSignal<[{ scheduledAt: string; by?: string; reason?: st
 export async function flagSchedule({ scheduleId }: { scheduleId: string }): Promise<string> {
   const inbox = new Inbox()
   setHandler(nudge, () => inbox.nudge(), { description: 'Read the row again; sent after every change of it.' })
-  setHandler(cancel, (command) => inbox.push(() => cancelFlagSchedule(scheduleId, command ?? {})), {
-    description: 'Cancel the schedule. Input: {"by": "who", "reason": "why"}',
-  })
-  setHandler(reschedule, (command) => inbox.push(() => rescheduleFlagSchedule(scheduleId, command)), {
-    description: 'Move the schedule. Input: {"scheduledAt": "2026-03-01T09:00:00Z", "by": "who", "reason": "why"}',
-  })
+  // The n-th of its name: the history says who sent it, should the command not.
+  const nth = { cancel: 0, reschedule: 0 }
+  setHandler(
+    cancel,
+    (command) => {
+      const n = nth.cancel++
+      inbox.push(() => cancelFlagSchedule(scheduleId, command ?? {}, n))
+    },
+    { description: 'Cancel the schedule. Input: {"by": "who", "reason": "why"}' },
+  )
+  setHandler(
+    reschedule,
+    (command) => {
+      const n = nth.reschedule++
+      inbox.push(() => rescheduleFlagSchedule(scheduleId, command, n))
+    },
+    { description: 'Move the schedule. Input: {"scheduledAt": "2026-03-01T09:00:00Z", "by": "who", "reason": "why"}' },
+  )
 
   return await until(inbox, {
     read: async () => {

@@ -1,4 +1,11 @@
-import { CancellationScope, condition, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 
 /**
@@ -12,8 +19,8 @@ const LONGEST_TIMER_MS = 365 * 86_400_000
 export interface Until {
   /** Reads the row. */
   read(): Promise<UntilRow>
-  /** Does what is due. May find that it is not due yet, or not any more. */
-  fire(): Promise<void>
+  /** Does what is due; returns the row's status when that is final, null when it is not due yet, or not any more. */
+  fire(): Promise<string | null>
   /** Ends the row because the workflow was cancelled. Not accepted: it was too late. */
   cancel(): Promise<CommandResult>
   /** Continues as new, with the same input. */
@@ -43,8 +50,9 @@ export class Inbox {
 }
 
 /**
- * The shape *until*: waits for the due time of a row, which may move, and then fires; carries out commands meanwhile;
- * returns the row's status once it is final. Everything lasting is in the row, so it may be started again at any time.
+ * The shape *until*: waits for the due time of a row, which may move, and then fires; carries out commands meanwhile, also
+ * while it fires; returns the row's status once it is final. Everything lasting is in the row, so it may be started
+ * again at any time.
  */
 export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Until): Promise<string> {
   let lastCommand = ''
@@ -57,11 +65,15 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
       const armInMs = Math.min(row.dueInMs - ARM_EARLY_MS, LONGEST_TIMER_MS)
       const summary = `until one second before ${row.dueAt}`
       const woken = inbox.length > 0 || (armInMs > 0 && (await condition(() => inbox.length > 0, armInMs, { summary })))
-      for (let command = inbox.take(); command; command = inbox.take()) {
-        const { accepted, message } = await command()
-        if (message) lastCommand = `${accepted ? 'Done' : 'Refused'}: ${message}`
+      const status = woken ? null : await unlessCommanded(inbox, fire)
+      if (status) {
+        setCurrentDetails(`**${status}**, was due ${row.dueAt}\n\n${row.summary}`)
+        return status
       }
-      if (!woken) await fire()
+      for (let command = inbox.take(); command; command = inbox.take()) {
+        const message = await carryOut(command)
+        if (message) lastCommand = message
+      }
     }
   } catch (error) {
     if (!isCancellation(error)) throw error
@@ -69,5 +81,28 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
     setCurrentDetails(result.message)
     if (result.accepted) throw error
     return (await CancellationScope.nonCancellable(read)).status
+  }
+}
+
+/** Fires, and lets go of it when a command arrives: the row's lock decides between the two. */
+async function unlessCommanded(inbox: Inbox, fire: () => Promise<string | null>): Promise<string | null> {
+  const scope = new CancellationScope()
+  const firing = scope.run(fire)
+  await Promise.race([firing, condition(() => inbox.length > 0)])
+  if (inbox.length > 0) scope.cancel()
+  return await firing.catch((error) => {
+    if (!isCancellation(error) || inbox.length === 0) throw error
+    return null
+  })
+}
+
+/** A command that cannot be carried out must not end or block what it was meant for. Returns what people are told. */
+async function carryOut(command: () => Promise<CommandResult>): Promise<string> {
+  try {
+    const { accepted, message } = await command()
+    return message && `${accepted ? 'Done' : 'Refused'}: ${message}`
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error
+    return `Failed: ${error.cause?.message ?? error.message}`
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Event, EventType } from '../../domain/event.ts'
 import { Environment, FlagKey } from '../../domain/flag.ts'
+import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { listEvents } from '../../store/events.ts'
 import { paged } from '../openapi.ts'
@@ -14,7 +15,7 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       schema: {
         tags: ['events'],
         summary: 'The audit trail, newest first',
-        querystring: z.object({
+        querystring: strict({
           environment: Environment.optional(),
           flagKey: FlagKey.optional(),
           scheduleId: z.uuid('must be the id of a schedule').optional(),

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { FlagKey } from '../../domain/flag.ts'
 import { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../../domain/flag-schedule.ts'
+import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { cancelSchedule, createSchedule, editSchedule, getSchedule, listSchedules } from '../../store/flag-schedules.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
@@ -40,7 +41,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         summary: 'Schedule a change of a flag',
         description: `Applied once, in the order (due time, creation), never early. ${OVERLAP}`,
         params: ofFlag,
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         body: NewSchedule,
         response: {
@@ -65,7 +66,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         tags,
         summary: 'List the schedules of a flag, in the order in which they are due',
         params: ofFlag,
-        querystring: z.object({ ...environmentQuery, status: ScheduleStatus.optional(), ...pageQuery }),
+        querystring: strict({ ...environmentQuery, status: ScheduleStatus.optional(), ...pageQuery }),
         response: {
           200: paged(Schedule),
           ...readProblems('flag-not-found'),
@@ -82,7 +83,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         tags,
         summary: 'Read a schedule',
         params: ofSchedule,
-        querystring: z.object(environmentQuery),
+        querystring: strict(environmentQuery),
         response: {
           200: ok(Schedule, { etag: true }),
           ...readProblems('flag-not-found', 'schedule-not-found'),
@@ -100,7 +101,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         summary: 'Move or change a pending schedule',
         description: `Its workflow's timer moves with it. ${OVERLAP}`,
         params: ofSchedule,
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         body: ScheduleEdit,
         response: {
@@ -131,7 +132,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         summary: 'Cancel a pending schedule',
         description: 'When this answers 200, the change will never be made; when it answers 409, it says when it was.',
         params: ofSchedule,
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Schedule, { etag: true }),

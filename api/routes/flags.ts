@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Flag, FlagEdit, FlagKey, NewFlag } from '../../domain/flag.ts'
+import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { archiveFlag } from '../../store/flag-archive.ts'
 import { createFlag, editFlag, getFlag, listFlags } from '../../store/flags.ts'
@@ -26,7 +27,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Create a flag',
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         body: NewFlag,
         response: {
@@ -47,7 +48,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'List the flags of an environment, by key',
-        querystring: z.object({
+        querystring: strict({
           ...environmentQuery,
           archived: z.stringbool({ error: 'must be true or false' }).default(false),
           ...pageQuery,
@@ -62,7 +63,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Read a flag',
         params,
-        querystring: z.object(environmentQuery),
+        querystring: strict(environmentQuery),
         response: {
           200: ok(Flag, { etag: true }),
           ...readProblems('flag-not-found'),
@@ -80,7 +81,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         summary: 'Change a flag now',
         description: 'Changes the fields that the body names. `{"archived": false}` brings an archived flag back.',
         params,
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         body: FlagEdit,
         response: {
@@ -102,7 +103,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Archive a flag and cancel its pending schedules',
         params,
-        querystring: z.object({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...reasonQuery }),
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         response: {
           200: ok(Flag, { etag: true }),

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { listOutbox, OutboxRow, OutboxState, requeueOutboxRow } from '../../store/outbox.ts'
 import { ok, paged } from '../openapi.ts'
@@ -14,7 +15,7 @@ export function outboxRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'What was sent, waits to be sent, or could not be sent to Temporal',
-        querystring: z.object({ state: OutboxState.optional(), ...pageQuery }),
+        querystring: strict({ state: OutboxState.optional(), ...pageQuery }),
         response: { 200: paged(OutboxRow), ...readProblems() },
       },
       handler: async (request, reply) => reply.send(sendPage(request, reply, await listOutbox(db, request.query))),
@@ -31,7 +32,7 @@ export function outboxRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
             .positive()
             .max(Number.MAX_SAFE_INTEGER),
         }),
-        querystring: z.object(reasonQuery),
+        querystring: strict(reasonQuery),
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(OutboxRow),

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createVerifier } from '../../api/auth.ts'
+import { authorize, createVerifier } from '../../api/auth.ts'
 import { readConfig, requireTokenKey } from '../../runtime/config.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
@@ -84,6 +84,19 @@ describe('keys of an identity provider', async () => {
     expect(await verify(await sign('https://issuer.example', 'interlock'))).toMatchObject({ sub: 'alice' })
     await expect(verify(await sign('https://other.example', 'interlock'))).rejects.toThrow('iss')
     await expect(verify(await sign('https://issuer.example', 'other'))).rejects.toThrow('aud')
+  })
+
+  it('that cannot be fetched are no fault of the token: 503, not 401', async () => {
+    const broken = createServer((_, response) => response.writeHead(500).end())
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve))
+    const { port } = broken.address() as { port: number }
+    const hook = authorize(
+      createVerifier(readConfig({ ...settings, INTERLOCK_JWT_JWKS_URL: `http://127.0.0.1:${port}/` })),
+    )
+    const authorization = `Bearer ${await sign('https://issuer.example', 'interlock')}`
+    const refused = hook({ headers: { authorization }, method: 'GET' } as never, {} as never)
+    await expect(refused).rejects.toMatchObject({ code: 'unavailable' })
+    broken.close()
   })
 
   it('do not take the public key for a shared secret', async () => {

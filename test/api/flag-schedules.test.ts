@@ -75,6 +75,13 @@ describe('flag schedules', () => {
     ['a day that does not exist', { scheduledAt: '2126-02-30T09:00:00Z', updates }, 400, 'scheduledAt', 'with a zone'],
     ['no time', { updates }, 400, 'scheduledAt', 'with a zone'],
     ['a time more than a minute past', { scheduledAt: inMs(-62_000), updates }, 422, 'scheduledAt', 'before now (20'],
+    [
+      'a time after the last year',
+      { scheduledAt: '9999-12-31T23:59:59-12:00', updates },
+      400,
+      'scheduledAt',
+      'before 9999',
+    ],
     ['no updates', { scheduledAt: inMs(1e6) }, 400, 'updates', 'enabled, rolloutPercentage'],
     [
       'empty updates',
@@ -136,6 +143,17 @@ describe('flag schedules', () => {
       type: '/problems/flag-archived',
       errors: [{ field: 'path.flagKey' }],
     })
+  })
+
+  it.each([
+    ['2026-02-30T00:00:00.000Z', 1],
+    ['2026-99-99T00:00:00.000Z', 1],
+    ['2026-01-01T00:00:00.000Z', '9'.repeat(23)],
+    [1],
+  ])('refuse a cursor that no page gave out: %s %s', async (...key) => {
+    const cursor = Buffer.from(JSON.stringify(key)).toString('base64url')
+    const answer = await call('GET', `flags/${await newFlag()}/schedule?cursor=${cursor}`)
+    expect(answer.body).toMatchObject({ status: 400, errors: [{ field: 'query.cursor' }] })
   })
 
   it('may be read by viewers only', async () => {

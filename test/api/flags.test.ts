@@ -168,6 +168,8 @@ describe('bad input', () => {
     ],
     ['a boolean as text', { key: 'a', enabled: 'true' }, 'enabled', 'true or false'],
     ['a list', [], 'body', 'must be a JSON object'],
+    ['a key that is a directory', { key: '..' }, 'key', 'neither . nor ..'],
+    ['NUL, which Postgres cannot keep', { key: 'a', description: 'a\0b' }, 'description', 'NUL'],
   ])('%s is a 400 that names the field', async (_, body, field, message) => {
     const answer = await call('POST', 'flags', body)
     expect(answer).toMatchObject({
@@ -184,6 +186,10 @@ describe('bad input', () => {
     expect((await call('GET', 'flags/a%20b')).body.errors).toMatchObject([{ field: 'path.flagKey' }])
     expect((await call('GET', `flags/${'k'.repeat(101)}`)).body.errors).toMatchObject([{ field: 'path.flagKey' }])
     expect((await call('GET', 'flags/%zz')).status).toBe(400)
+    expect((await call('GET', `flags/${'k'.repeat(2_000)}`)).status).toBe(400)
+    const typo = await call('POST', 'flags?enviroment=staging', { key: 'typo' })
+    expect(typo.body.errors).toMatchObject([{ field: 'query.enviroment' }])
+    expect((await call('GET', 'flags/typo')).status).toBe(404)
   })
 
   it('that is not JSON, has no type or is too large is told so', async () => {
@@ -198,15 +204,24 @@ describe('bad input', () => {
     ])
     expect(answers.map((answer) => [answer.statusCode, answer.json().type])).toEqual([
       [400, '/problems/malformed-body'],
-      [400, '/problems/malformed-body'],
+      [400, '/problems/validation-failed'],
       [415, '/problems/unsupported-media-type'],
       [413, '/problems/body-too-large'],
     ])
   })
 
+  it('a DELETE that says it is JSON, and is empty, is no bad input', async () => {
+    await call('POST', 'flags', { key: 'deleted' })
+    const authorization = `Bearer ${await token('admin')}`
+    const headers = { authorization, 'content-type': 'application/json' }
+    const answer = await app.inject({ method: 'DELETE', url: '/api/admin/flags/deleted', headers })
+    expect(answer.statusCode).toBe(200)
+  })
+
   it('at an address that does not exist is a 404 problem, and every type can be looked up', async () => {
     const lost = await call('GET', '/api/admin/nothing')
     expect(lost).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
+    expect((await call('GET', '/problems/constructor')).status).toBe(404)
     expect((await call('GET', lost.body.type)).body).toEqual({
       type: '/problems/not-found',
       status: 404,

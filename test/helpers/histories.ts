@@ -9,9 +9,9 @@ export const HISTORIES = new URL('../histories/', import.meta.url)
  * With `RECORD_HISTORIES=1`, keeps the history of a workflow as a replay test of the branch that it took. Record again
  * only for a new branch: what is committed stands for workflows that are open in installations.
  */
-export async function record({ client }: TestApp, workflowId: string, branch: string): Promise<void> {
+export async function record({ client }: TestApp, workflowId: string, branch: string, runId?: string): Promise<void> {
   if (process.env.RECORD_HISTORIES !== '1') return
-  const handle = client.workflow.getHandle(workflowId)
+  const handle = client.workflow.getHandle(workflowId, runId)
   const { type } = await handle.describe()
   const directory = new URL(`${type}/`, HISTORIES)
   await mkdir(directory, { recursive: true })

@@ -6,11 +6,7 @@ import type { TestApp } from './app.ts'
 import { quiet } from './database.ts'
 
 /** Runs a worker, as `worker/main.ts` does, for the workflows of a test's app; it stops when the file has ended. */
-export async function startTestWorker(
-  { client, names }: TestApp,
-  databaseUrl: string,
-  { maxCachedWorkflows }: { maxCachedWorkflows?: number } = {},
-): Promise<RunningWorker> {
+export async function startTestWorker({ client, names }: TestApp, databaseUrl: string): Promise<RunningWorker> {
   const { temporalAddress, bundlePath } = inject('services')
   const connection = await NativeConnection.connect({ address: temporalAddress })
   const worker = await startWorker({
@@ -21,7 +17,6 @@ export async function startTestWorker(
     names,
     workflowBundle: { codePath: bundlePath },
     log: quiet,
-    ...(maxCachedWorkflows !== undefined && { maxCachedWorkflows }),
   })
   afterAll(async () => {
     await worker.stop()

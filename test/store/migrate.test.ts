@@ -49,7 +49,7 @@ it('make the schema of the reference: columns, indexes, the foreign key with its
   )
   const insert = (flagId: string, status: string) =>
     db.pool.query(
-      `INSERT INTO feature_flag_schedules (flag_id, scheduled_at, status, updates, created_by) VALUES ($1, now(), $2, '{}', 'a')`,
+      `INSERT INTO feature_flag_schedules (flag_id, scheduled_at, status, updates, created_by) VALUES ($1, date_trunc('milliseconds', now()), $2, '{}', 'a')`,
       [flagId, status],
     )
   await expect(insert(crypto.randomUUID(), 'pending')).rejects.toMatchObject({ code: '23503' })

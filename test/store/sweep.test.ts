@@ -105,7 +105,7 @@ describe('sweepDue', () => {
       await client.query('BEGIN')
       await client.query(
         `INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, created_by)
-         SELECT id, clock_timestamp() + interval '1 hour', '{"enabled": true}', 'alice' FROM feature_flags WHERE key = $1`,
+         SELECT id, date_trunc('milliseconds', clock_timestamp()) + interval '1 hour', '{"enabled": true}', 'alice' FROM feature_flags WHERE key = $1`,
         [address.flagKey],
       )
       expect((await sweepDue(db)).map(({ scheduleId }) => scheduleId)).toEqual([due.id])

@@ -89,7 +89,15 @@ describe('the relay', () => {
       await dueNow(key)
       await relayOnce(db, refuse(unavailable), quiet)
     }
-    expect(await row(key)).toMatchObject({ state: 'pending', attempts: 15 })
+    expect(await row(key)).toMatchObject({
+      state: 'pending',
+      attempts: 0,
+      last_error: 'Failed to signal: 14 UNAVAILABLE',
+    })
+    // Nor because of what comes after it: ten refusals are counted, not attempts.
+    await dueNow(key)
+    await relayOnce(db, refuse(new Error('internal')), quiet)
+    expect(await row(key)).toMatchObject({ state: 'pending', attempts: 1 })
     await dueNow(key)
     await relayOnce(db, async () => ({ id: 'x' }), quiet)
   })
