@@ -10,7 +10,7 @@ const LATEST = Date.UTC(9999, 11, 31)
 export const DueTime = z
   .string({ error: ZONE_NEEDED })
   .pipe(z.iso.datetime({ offset: true, error: ZONE_NEEDED }))
-  .refine((text) => Date.parse(text) < LATEST, 'must be before 9999-12-31T00:00:00Z')
+  .refine((text) => !(Date.parse(text) >= LATEST), 'must be before 9999-12-31T00:00:00Z')
   .meta({ format: 'date-time', description: 'An instant, with its zone', example: '2026-03-01T10:00:00+01:00' })
 
 export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])

@@ -45,6 +45,7 @@ describe('histories of open workflows', () => {
     expect([...ends].sort()).toEqual([
       'EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED',
       'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED',
+      'EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW',
     ])
   })
 

@@ -227,13 +227,13 @@ describe('a change that cannot be applied', () => {
 
 it('does not deadlock with edits of the same flags', async () => {
   const addresses = await Promise.all(Array.from({ length: 10 }, () => newFlag(db)))
+  // One instant for all: what is created later comes after what was applied, and is not refused.
+  const dueAt = inMs(-1)
   const edits = addresses.flatMap((address) =>
     Array.from({ length: 5 }, (_, i) =>
-      transaction(
-        db,
-        (tx) => createSchedule(tx, address, { scheduledAt: inMs(i), updates: { rolloutPercentage: i } }),
-        { origin: alice },
-      ),
+      transaction(db, (tx) => createSchedule(tx, address, { scheduledAt: dueAt, updates: { rolloutPercentage: i } }), {
+        origin: alice,
+      }),
     ),
   )
   const sweeps = Array.from({ length: 20 }, () => sweepDue(db))

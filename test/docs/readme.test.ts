@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { createTestApp } from '../helpers/app.ts'
+import { createTestDatabase } from '../helpers/database.ts'
+import { startTestWorker } from '../helpers/worker.ts'
+
+const databaseUrl = await createTestDatabase()
+const app = await createTestApp(databaseUrl)
+const baseUrl = await app.app.listen({ port: 0, host: '127.0.0.1' })
+await startTestWorker(app, databaseUrl)
+const readme = await readFile('README.md', 'utf8')
+
+it("the README's two-minute tour works when pasted", async () => {
+  const [, tour = ''] = /## Two minutes with curl.*?```sh\n(.*?)```/s.exec(readme) ?? []
+  const script = tour
+    .replace(/^API=.*$/m, `API=${baseUrl}/api/admin`)
+    .replace(/^TOKEN=.*$/m, `TOKEN=${await app.token('admin')}`)
+  expect(script).not.toContain('npm run')
+  const { stdout } = await promisify(execFile)('bash', ['-euc', script])
+  const answers = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const [flags, flag, schedule, pending, applied, events, cancelled, twice, refused] = answers
+  expect(flags).toEqual([])
+  expect(flag).toMatchObject({ key: 'beta', enabled: false })
+  expect(pending).toMatchObject([{ id: schedule.id, status: 'pending' }])
+  expect(applied).toMatchObject({ enabled: true, rolloutPercentage: 25 })
+  expect(events[0]).toMatchObject({
+    type: 'schedule-applied',
+    data: { before: { enabled: false }, after: { enabled: true } },
+  })
+  expect(cancelled).toMatchObject({ status: 'cancelled' })
+  expect(twice).toMatchObject({ status: 409, type: '/problems/schedule-cancelled' })
+  expect(refused).toMatchObject({ status: 400, errors: [{ field: 'scheduledAt' }, { field: 'updates' }] })
+  expect(answers).toHaveLength(9)
+})
+
+it('the README names every setting, and no other', async () => {
+  const code = await readFile('runtime/config.ts', 'utf8')
+  const settings = [...code.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name as string)
+  const [, table = ''] = /## Configuration(.*?)\n## /s.exec(readme) ?? []
+  for (const name of settings) expect(table).toContain(`\`${name}\``)
+  const local = [
+    'INTERLOCK_DATA_DIR',
+    'INTERLOCK_DEMO',
+    'INTERLOCK_POSTGRES_PORT',
+    'INTERLOCK_TEMPORAL_PORT',
+    'INTERLOCK_TEMPORAL_UI_PORT',
+  ]
+  const named = [...table.matchAll(/`(INTERLOCK_\w+)`/g)].map(([, name]) => name as string)
+  expect(named.filter((name) => !settings.includes(name) && !local.includes(name))).toEqual([])
+})
