@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Database, query } from '../store/database.ts'
 import { sweepDue } from '../store/sweep.ts'
 import { applyByGraphile, describeGraphile } from './graphile.ts'
-import { atMost, type BenchmarkRow, none } from './row.ts'
+import { watchOthers } from './others.ts'
+import { atMost, type BenchmarkRow, type Measurement, none } from './row.ts'
 import { appliedSoFar, flagKey, insertFlags, insertSchedules, openSweepDatabase } from './rows-in-postgres.ts'
 import type { Stack } from './stack.ts'
 import { distribution, median } from './statistics.ts'
@@ -29,6 +30,7 @@ interface Burst {
   /** When another connection, or the caller of the last commit, saw that all are applied. */
   seenMs: number
   early: number
+  others: number | undefined
 }
 
 /** How long it takes until everything is applied that is due in one instant. */
@@ -44,10 +46,17 @@ export const burst: BenchmarkRow = async (stack, { quick, say }) => {
     graphile.push(await byGraphile(stack, size, run))
     interlock.push(await byInterlock(stack, size, run))
   }
-  const measured = (name: string, bursts: Burst[]) => [
-    { name, of: 'last applied_at − due', distribution: distribution(bursts.map((burst) => burst.lastAppliedMs)) },
-    { name, of: 'all seen as committed − due', distribution: distribution(bursts.map((burst) => burst.seenMs)) },
-  ]
+  const measured = (name: string, bursts: Burst[]): Measurement[] => {
+    const others = bursts.some((burst) => burst.others === undefined)
+      ? undefined
+      : median(bursts.map((burst) => burst.others as number))
+    const applied = distribution(bursts.map((burst) => burst.lastAppliedMs))
+    const seen = distribution(bursts.map((burst) => burst.seenMs))
+    return [
+      { name, of: 'last applied_at − due', distribution: applied, others },
+      { name, of: 'all seen as committed − due', distribution: seen, others },
+    ]
+  }
   return {
     row: 'burst',
     conditions: [
@@ -90,10 +99,12 @@ async function byInterlock(stack: Stack, size: Size, run: number): Promise<Burst
     )
     await application.untilArmed(workflows, dueAt - QUIET_MS)
     await wait(dueAt - Date.now())
+    const others = watchOthers()
     while ((await appliedSoFar(db)) < size.schedules) await wait(LOOK_EVERY_MS)
     const seen = Date.now()
+    const busy = others()
     await application.untilClosed(workflows)
-    return await measure(db, dueAt, seen)
+    return await measure(db, dueAt, seen, busy)
   } finally {
     await application.stop()
     await db.pool.end()
@@ -105,8 +116,9 @@ async function byOneLoop(stack: Stack, size: Size, run: number): Promise<Burst> 
   try {
     const { dueAt } = await prepare(db, size)
     await wait(dueAt - Date.now())
+    const others = watchOthers()
     for (let left = size.schedules; left > 0; ) left -= (await sweepDue(db)).outcomes.length
-    return await measure(db, dueAt, Date.now())
+    return await measure(db, dueAt, Date.now(), others())
   } finally {
     await db.pool.end()
   }
@@ -117,12 +129,13 @@ async function byGraphile(stack: Stack, size: Size, run: number): Promise<Burst>
   const db = openSweepDatabase(url, 2)
   try {
     const { ids, dueAt } = await prepare(db, size)
+    const others = watchOthers()
     const seen = await applyByGraphile(
       url,
       ids.map((scheduleId) => ({ scheduleId, dueAt })),
       GRAPHILE,
     )
-    return await measure(db, dueAt, seen)
+    return await measure(db, dueAt, seen, others())
   } finally {
     await db.pool.end()
   }
@@ -140,7 +153,7 @@ async function prepare(db: Database, size: Size): Promise<{ ids: string[]; dueAt
   }
 }
 
-async function measure(db: Database, dueAt: number, seen: number): Promise<Burst> {
+async function measure(db: Database, dueAt: number, seen: number, others: number | undefined): Promise<Burst> {
   const [row] = await query<{ last: number; early: number; open: number }>(
     db,
     `SELECT (extract(epoch FROM max(applied_at - scheduled_at)) * 1000)::float8 AS last,
@@ -148,5 +161,5 @@ async function measure(db: Database, dueAt: number, seen: number): Promise<Burst
      FROM feature_flag_schedules`,
   )
   if (!row || row.open > 0) throw new Error(`${row?.open} schedules were not applied`)
-  return { lastAppliedMs: row.last, seenMs: seen - dueAt, early: row.early }
+  return { lastAppliedMs: row.last, seenMs: seen - dueAt, early: row.early, others }
 }

@@ -7,6 +7,7 @@ import { transaction } from '../store/transaction.ts'
 import { connectClient } from '../temporal/connection.ts'
 import { createDispatcher, createTaskRunner, type TaskRunner } from '../temporal/dispatcher.ts'
 import { createTasks } from '../temporal/tasks.ts'
+import { watchOthers } from './others.ts'
 import { atMost, type BenchmarkRow } from './row.ts'
 import { flagKey, insertFlags, quiet } from './rows-in-postgres.ts'
 import type { Stack } from './stack.ts'
@@ -23,9 +24,10 @@ const origin = { actor: 'bench', door: 'http' } as const
 export const effect: BenchmarkRow = async (stack, { quick, say }) => {
   const size = quick ? QUICK : FULL
   say('to COMMIT, without and with an effect')
-  const { without, with: withEffect, statements } = await toCommit(stack, size.pairs)
+  const { without, with: withEffect, statements, others } = await toCommit(stack, size.pairs)
   say('commit to workflow')
-  const started = distribution(await toWorkflow(stack, size.ratePerSecond, size.seconds))
+  const toStart = await toWorkflow(stack, size.ratePerSecond, size.seconds)
+  const started = distribution(toStart.took)
   const [before, after] = [distribution(without), distribution(withEffect)]
   const ratio = after.p50 / before.p50
   const more = statements.with - statements.without
@@ -37,9 +39,9 @@ export const effect: BenchmarkRow = async (stack, { quick, say }) => {
       `to workflow: from the reply to COMMIT to the reply to signal-with-start, ${size.ratePerSecond}/s for ${size.seconds} s, with a worker that runs them`,
     ],
     measurements: [
-      { name: 'without an effect', of: 'BEGIN to COMMIT', distribution: before },
-      { name: 'with an effect', of: 'BEGIN to COMMIT', distribution: after },
-      { name: 'commit → workflow', of: 'COMMIT to started', distribution: started },
+      { name: 'without an effect', of: 'BEGIN to COMMIT', distribution: before, others },
+      { name: 'with an effect', of: 'BEGIN to COMMIT', distribution: after, others },
+      { name: 'commit → workflow', of: 'COMMIT to started', distribution: started, others: toStart.others },
     ],
     verdicts: [
       { what: 'effect: latency, ratio of p50', goal: '≤ 1.10', result: ratio.toFixed(3), pass: ratio <= 1.1 },
@@ -67,11 +69,12 @@ async function toCommit(stack: Stack, pairs: number) {
       statements[kind] = counted() - from
       if (n >= WARM_UP_PAIRS) times[kind].push(took)
     }
+    const others = watchOthers()
     for (let n = 0; n < pairs + WARM_UP_PAIRS; n++) {
       const order = n % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const)
       for (const kind of order) await once(kind, n)
     }
-    return { ...times, statements }
+    return { ...times, statements, others: others() }
   } finally {
     await db.pool.end()
   }
@@ -109,7 +112,7 @@ function countStatements(db: Database): () => number {
   return () => statements
 }
 
-async function toWorkflow(stack: Stack, ratePerSecond: number, seconds: number): Promise<number[]> {
+async function toWorkflow(stack: Stack, ratePerSecond: number, seconds: number) {
   const url = await stack.createDatabase('effect_started')
   const application = await stack.startApplication(url, 'effect')
   const { client, connection } = connectClient()
@@ -138,6 +141,7 @@ async function toWorkflow(stack: Stack, ratePerSecond: number, seconds: number):
       })
     for (let n = 0; n < 20; n++) await create(n)
     took.length = 0
+    const others = watchOthers()
     const start = performance.now()
     const all: Promise<unknown>[] = []
     for (let n = 0; n < ratePerSecond * seconds; n++) {
@@ -147,7 +151,7 @@ async function toWorkflow(stack: Stack, ratePerSecond: number, seconds: number):
     await Promise.all(all)
     await sending.drain()
     if (took.length !== all.length) throw new Error(`${all.length - took.length} workflows were not started`)
-    return took
+    return { took, others: others() }
   } finally {
     await sending.drain()
     await db.pool.end()

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { sweepDue } from '../store/sweep.ts'
 import { applyByGraphile, describeGraphile } from './graphile.ts'
-import { atMost, type BenchmarkRow, none } from './row.ts'
+import { watchOthers } from './others.ts'
+import { atMost, type BenchmarkRow, type Measurement, none } from './row.ts'
 import {
   appliedSoFar,
   flagKey,
@@ -40,8 +41,8 @@ export const firing: BenchmarkRow = async (stack, { quick, say }) => {
   const graphile = await byGraphile(stack, offsets)
   say('Interlock')
   const interlock = await byInterlock(stack, offsets, size, say)
-  const results = [...timers, ...graphile, ...interlock]
-  const ours = distribution(interlock)
+  const results = [interlock, timers, graphile].flatMap(({ lateness }) => lateness)
+  const ours = measured('Interlock', interlock)
   return {
     row: 'firing',
     conditions: [
@@ -52,17 +53,27 @@ export const firing: BenchmarkRow = async (stack, { quick, say }) => {
       `graphile-worker: ${describeGraphile(GRAPHILE)}; its task updates schedule and flag only`,
     ],
     measurements: [
-      { name: 'Interlock', of: 'applied − due', distribution: ours },
-      { name: 'in-process setTimeout', of: 'applied − due', distribution: distribution(timers) },
-      { name: 'graphile-worker', of: 'applied − due', distribution: distribution(graphile) },
+      ours,
+      measured('in-process setTimeout', timers),
+      measured('graphile-worker', graphile),
       { name: 'cron, every 60 s', of: 'applied − due', distribution: distribution(byCron(offsets)), computed: true },
     ],
     verdicts: [
-      atMost('firing: p50 of applied − due', 3, ours.p50),
-      atMost('firing: p99 of applied − due', 8, ours.p99),
+      atMost('firing: p50 of applied − due', 3, ours.distribution.p50),
+      atMost('firing: p99 of applied − due', 8, ours.distribution.p99),
       none('firing: applied early', results.filter((lateness) => lateness < 0).length),
     ],
   }
+}
+
+interface Firings {
+  /** Applied − due of each schedule, in milliseconds. */
+  lateness: number[]
+  others: number | undefined
+}
+
+function measured(name: string, { lateness, others }: Firings): Measurement {
+  return { name, of: 'applied − due', distribution: distribution(lateness), others }
 }
 
 async function byInterlock(
@@ -70,7 +81,7 @@ async function byInterlock(
   offsets: number[],
   { leadMs }: Size,
   say: (line: string) => void,
-): Promise<number[]> {
+): Promise<Firings> {
   const url = await stack.createDatabase('firing')
   const db = openSweepDatabase(url, 2)
   const application = await stack.startApplication(url, 'firing')
@@ -83,11 +94,13 @@ async function byInterlock(
     say(`created; the window begins in ${((start - Date.now()) / 1_000).toFixed(1)} s`)
     await application.untilArmed(workflows, start - QUIET_MS)
     say(`every workflow has its timer, ${((start - Date.now()) / 1_000).toFixed(1)} s before the window`)
+    await wait(start - Date.now())
+    const others = watchOthers()
     await wait(start + Math.max(...offsets) - Date.now())
     while ((await appliedSoFar(db)) < offsets.length) await wait(200)
-    const lateness = await readLateness(db)
+    const firings = { lateness: await readLateness(db), others: others() }
     await application.untilClosed(workflows)
-    return lateness
+    return firings
   } finally {
     await application.stop()
     await db.pool.end()
@@ -95,7 +108,7 @@ async function byInterlock(
 }
 
 /** One timer a schedule. A timer may fire a millisecond early, and another one's sweep may have taken its row along. */
-async function byTimers(stack: Stack, offsets: number[]): Promise<number[]> {
+async function byTimers(stack: Stack, offsets: number[]): Promise<Firings> {
   const db = openSweepDatabase(await stack.createDatabase('firing_timers'))
   try {
     const flagIds = await insertFlags(db, offsets.length)
@@ -104,6 +117,7 @@ async function byTimers(stack: Stack, offsets: number[]): Promise<number[]> {
       db,
       offsets.map((offset, index) => ({ flagId: flagIds[index] as string, dueAt: start + offset })),
     )
+    const others = watchOthers()
     const applied = new Set<string>()
     await Promise.all(
       ids.map(async (id, index) => {
@@ -111,13 +125,13 @@ async function byTimers(stack: Stack, offsets: number[]): Promise<number[]> {
         while (!applied.has(id)) for (const { scheduleId } of (await sweepDue(db)).outcomes) applied.add(scheduleId)
       }),
     )
-    return await readLateness(db)
+    return { lateness: await readLateness(db), others: others() }
   } finally {
     await db.pool.end()
   }
 }
 
-async function byGraphile(stack: Stack, offsets: number[]): Promise<number[]> {
+async function byGraphile(stack: Stack, offsets: number[]): Promise<Firings> {
   const url = await stack.createDatabase('firing_graphile')
   const db = openSweepDatabase(url, 2)
   try {
@@ -126,8 +140,9 @@ async function byGraphile(stack: Stack, offsets: number[]): Promise<number[]> {
     const due = offsets.map((offset, index) => ({ flagId: flagIds[index] as string, dueAt: start + offset }))
     const ids = await insertSchedules(db, due)
     const jobs = ids.map((scheduleId, index) => ({ scheduleId, dueAt: due[index]?.dueAt as number }))
+    const others = watchOthers()
     await applyByGraphile(url, jobs, GRAPHILE)
-    return await readLateness(db)
+    return { lateness: await readLateness(db), others: others() }
   } finally {
     await db.pool.end()
   }

@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path'
 import type { RowResult } from './row.ts'
 import type { Stack } from './stack.ts'
 
+/** Neighbours that take more than this share of the CPU spoil a figure. */
+const BUSY = 0.05
+
 /** Everything that a run found, as it is written to `results/`. */
 export interface Report {
   date: string
@@ -54,17 +57,21 @@ export function render({ machine, versions, rows, quick, date }: Report): string
   ]
   for (const { row, conditions, measurements } of rows) {
     lines.push('', row, ...conditions.map((condition) => `  - ${condition}`), '')
-    const body = measurements.map(({ name, of, distribution: d, computed }) => [
+    const body = measurements.map(({ name, of, distribution: d, others, computed }) => [
       computed ? `${name} (computed)` : name,
       of,
       String(d.samples),
       ...[d.p50, d.p90, d.p99, d.max].map(milliseconds),
+      others === undefined ? '' : `${(others * 100).toFixed(0)} %`,
     ])
-    lines.push(...table([['', 'ms', 'samples', 'p50', 'p90', 'p99', 'max'], ...body]))
+    lines.push(...table([['', 'ms', 'samples', 'p50', 'p90', 'p99', 'max', 'others'], ...body]))
   }
   const verdicts = rows.flatMap((row) => row.verdicts)
   const body = verdicts.map(({ what, goal, result, pass }) => [what, goal, result, judge(pass, quick)])
   lines.push('', ...table([['', 'goal', 'result', ''], ...body]))
+  if (rows.some((row) => row.measurements.some(({ others = 0 }) => others > BUSY))) {
+    lines.push('', `Others took over ${BUSY * 100} % of the CPU during some of it: measure again on a quiet machine.`)
+  }
   if (quick) lines.push('', 'Small sizes (--quick): the figures show that it runs, nothing else.')
   return lines.join('\n')
 }

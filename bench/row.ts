@@ -7,6 +7,8 @@ export interface Measurement {
   /** What the distribution is of, in milliseconds. */
   of: string
   distribution: Distribution
+  /** Share of the machine's CPU time, 0 to 1, that went to processes of others meanwhile; unknown where undefined. */
+  others?: number | undefined
   /** Calculated, not measured. */
   computed?: boolean
 }
