@@ -60,7 +60,7 @@ export function apiUrl({ host, port }: StackSettings): string {
 export async function childEnvironment(
   settings: StackSettings,
   env: NodeJS.ProcessEnv,
-  started: { databaseUrl?: string; temporalAddress?: string; temporalUiUrl?: string | null },
+  started: { databaseUrl?: string; temporalAddress?: string },
 ): Promise<NodeJS.ProcessEnv> {
   const child: NodeJS.ProcessEnv = { ...env, PORT: String(settings.port), HOST: settings.host }
   if (started.databaseUrl) child.DATABASE_URL = started.databaseUrl
@@ -73,7 +73,6 @@ export async function childEnvironment(
     const lines = Object.entries(profile).map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
     await writeFile(settings.dataDir.temporalProfile, `${['[profile.default]', ...lines].join('\n')}\n`)
   }
-  if (started.temporalUiUrl) child.INTERLOCK_TEMPORAL_UI_URL = started.temporalUiUrl
   if (!env.INTERLOCK_JWT_SECRET && !env.INTERLOCK_JWT_JWKS_URL) {
     child.INTERLOCK_JWT_SECRET = await ensureJwtSecret(settings.dataDir)
   }

@@ -84,7 +84,7 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
       settings.temporal && cli ? temporal(settings.temporal, cli) : null,
     ])
     const databaseUrl = ownPostgres?.url ?? (env.DATABASE_URL as string)
-    const temporalUiUrl = ownTemporal?.uiUrl ?? env.INTERLOCK_TEMPORAL_UI_URL ?? null
+    const temporalUiUrl = ownTemporal?.uiUrl ?? null
     const which = (own: unknown, variable: string) => (own ? 'started' : `yours (${variable})`)
     say(`Postgres ${which(ownPostgres, 'DATABASE_URL')}, Temporal ${which(ownTemporal, 'TEMPORAL_*')}${since(begun)}`)
     signal.throwIfAborted()
@@ -92,7 +92,6 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
     const childEnv = await childEnvironment(settings, env, {
       databaseUrl: ownPostgres?.url,
       temporalAddress: ownTemporal?.address,
-      temporalUiUrl,
     })
     await migrate(childEnv)
     signal.throwIfAborted()

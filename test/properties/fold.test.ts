@@ -9,7 +9,9 @@ import { sweepDue } from '../../store/sweep.ts'
 import { asAlice, createTestDatabase, openTestDatabase } from '../helpers/database.ts'
 import { newFlag } from '../helpers/schedules.ts'
 
-const db = openTestDatabase(await createTestDatabase())
+const url = await createTestDatabase()
+const db = openTestDatabase(url)
+const worker = openTestDatabase(url, { name: 'sweep' })
 
 const updates: fc.Arbitrary<ScheduleUpdates> = fc
   .record({ enabled: fc.boolean(), rolloutPercentage: fc.integer({ min: 0, max: 100 }) }, { requiredKeys: [] })
@@ -32,14 +34,25 @@ const command = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), nth }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep' as const), atOnce: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
 )
+
+/** What a worker that is killed in the middle of a sweep leaves: connections that break at any statement. */
+async function restartWhileSweeping(): Promise<void> {
+  const sweeping = Promise.allSettled([sweepDue(worker), sweepDue(worker)])
+  await db.pool.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name = 'interlock-sweep' AND datname = current_database()`,
+  )
+  await sweeping
+}
 
 /** A refusal is as good an answer as any; anything else is a bug. */
 const unlessRefused = async (work: Promise<unknown>) => {
   await work.catch((error) => expect(error).toBeInstanceOf(Problem))
 }
 
-it('any schedules, in any order of creation, edits, cancels and sweeps, leave each flag as the fold of the applied ones', async () => {
+it('any schedules, in any order of creation, edits, cancels, sweeps and restarts, leave each flag as the fold of the applied ones', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 25 }), async (commands) => {
       const now = Date.now()
@@ -53,6 +66,8 @@ it('any schedules, in any order of creation, edits, cancels and sweeps, leave ea
           await unlessRefused(asAlice(db, (tx) => createSchedule(tx, address, input)).then(({ id }) => made.push(id)))
         } else if (step.do === 'sweep') {
           await Promise.all(Array.from({ length: step.atOnce }, () => sweepDue(db)))
+        } else if (step.do === 'restart') {
+          await restartWhileSweeping()
         } else {
           const scheduleId = made[step.nth % (made.length || 1)]
           if (!scheduleId) continue
