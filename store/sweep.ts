@@ -173,7 +173,7 @@ function archivedFlagOf(flags: Map<string, SweptFlag>, schedule: DueSchedule): b
   return (flags.get(schedule.flag_id) as SweptFlag).archived
 }
 
-// `late` counts into cumulative buckets, as Prometheus expects them.
+// Lateness is counted into cumulative buckets, as Prometheus expects them.
 const APPLY = `
   WITH next AS (
     UPDATE configuration_revision SET revision = revision + 1 RETURNING revision
@@ -184,7 +184,8 @@ const APPLY = `
     RETURNING id, extract(epoch FROM applied_at - scheduled_at)::float8 AS lateness
   ), changed AS (
     UPDATE feature_flags f SET enabled = c.enabled, rollout_percentage = c."rolloutPercentage",
-      revision = (SELECT revision FROM next), applied_through_at = c."throughAt", applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
+      revision = (SELECT revision FROM next), applied_through_at = c."throughAt",
+      applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
     FROM jsonb_to_recordset($2::jsonb) AS c(id uuid, enabled boolean, "rolloutPercentage" integer, "throughAt" timestamptz,
       "throughSequence" bigint)
     WHERE f.id = c.id
