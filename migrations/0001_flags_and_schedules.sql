@@ -55,6 +55,7 @@ CREATE INDEX idx_schedules_flag_id ON feature_flag_schedules (flag_id);
 CREATE INDEX idx_schedules_scheduled_at ON feature_flag_schedules (scheduled_at);
 CREATE INDEX idx_schedules_status ON feature_flag_schedules (status);
 CREATE INDEX idx_schedules_due ON feature_flag_schedules (scheduled_at, sequence) WHERE status = 'pending';
+CREATE INDEX idx_schedules_due_of_flag ON feature_flag_schedules (flag_id, scheduled_at, sequence) WHERE status = 'pending';
 
 -- Exact counters of all workers together, kept in the sweep's own transaction, whose revision row serialises it anyway.
 CREATE TABLE schedule_totals (

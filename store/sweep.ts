@@ -92,9 +92,12 @@ async function sweepOnce(tx: Transaction, options: SweepOptions, careful: boolea
   const flags = await lockDueFlags(tx, options)
   if (flags.size === 0) return nothing
   const due = await tx.query<DueSchedule>(
-    `SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
-     WHERE flag_id = ANY ($1) AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
-     ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}`,
+    // Flag by flag, which leaves no other plan: with = ANY, a table without statistics was searched whole, 6 ms a sweep.
+    `SELECT due.* FROM unnest($1::uuid[]) AS locked (id) CROSS JOIN LATERAL (
+       SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
+       WHERE flag_id = locked.id AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
+       ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}) due
+     ORDER BY due.scheduled_at, due.sequence LIMIT ${SWEEP_BATCH}`,
     [[...flags.keys()]],
   )
   if (due.length === 0) return nothing
