@@ -26,7 +26,7 @@ export async function beginReport(stack: Stack, quick: boolean): Promise<Report>
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
       memoryGiB: Math.round(totalmem() / 2 ** 30),
-      os: `${platform()} ${release()}`,
+      os: `${platform()} ${release().split('.').slice(0, 2).join('.')}`,
       loadBefore: loadavg()[0] ?? 0,
     },
     versions: {

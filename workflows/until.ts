@@ -27,25 +27,32 @@ export interface Until {
   startOver(): Promise<never>
 }
 
-/** Commands in the order of their arrival. Signal handlers only push, so that they cannot fail. */
+/** What signals leave for the workflow. Their handlers only note it, so that they cannot fail. */
 export class Inbox {
   readonly #commands: (() => Promise<CommandResult>)[] = []
+  #nudged = false
 
+  /** Commands are carried out in the order of their arrival. */
   push(command: () => Promise<CommandResult>): void {
     this.#commands.push(command)
   }
 
-  /** "Read your row again": whatever was waited for may have changed. */
-  nudge(): void {
-    this.push(async () => ({ accepted: true, message: '' }))
-  }
-
-  get length(): number {
-    return this.#commands.length
-  }
-
   take(): (() => Promise<CommandResult>) | undefined {
     return this.#commands.shift()
+  }
+
+  /** "Read your row again": whatever was waited for may have changed. */
+  nudge(): void {
+    this.#nudged = true
+  }
+
+  /** The row is about to be read: nudges up to now are heard. (Every workflow starts with one.) */
+  heard(): void {
+    this.#nudged = false
+  }
+
+  get hasNews(): boolean {
+    return this.#nudged || this.#commands.length > 0
   }
 }
 
@@ -58,13 +65,14 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
   let lastCommand = ''
   try {
     for (;;) {
+      inbox.heard()
       const row = await read()
       setCurrentDetails([`**${row.status}**, due ${row.dueAt}`, row.summary, lastCommand].filter(Boolean).join('\n\n'))
       if (row.final) return row.status
-      if (inbox.length === 0 && workflowInfo().continueAsNewSuggested) await startOver()
+      if (!inbox.hasNews && workflowInfo().continueAsNewSuggested) await startOver()
       const armInMs = Math.min(row.dueInMs - ARM_EARLY_MS, LONGEST_TIMER_MS)
       const summary = `until one second before ${row.dueAt}`
-      const woken = inbox.length > 0 || (armInMs > 0 && (await condition(() => inbox.length > 0, armInMs, { summary })))
+      const woken = inbox.hasNews || (armInMs > 0 && (await condition(() => inbox.hasNews, armInMs, { summary })))
       const status = woken ? null : await unlessCommanded(inbox, fire)
       if (status) {
         setCurrentDetails(`**${status}**, was due ${row.dueAt}\n\n${row.summary}`)
@@ -88,10 +96,10 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
 async function unlessCommanded(inbox: Inbox, fire: () => Promise<string | null>): Promise<string | null> {
   const scope = new CancellationScope()
   const firing = scope.run(fire)
-  await Promise.race([firing, condition(() => inbox.length > 0)])
-  if (inbox.length > 0) scope.cancel()
+  await Promise.race([firing, condition(() => inbox.hasNews)])
+  if (inbox.hasNews) scope.cancel()
   return await firing.catch((error) => {
-    if (!isCancellation(error) || inbox.length === 0) throw error
+    if (!isCancellation(error) || !inbox.hasNews) throw error
     return null
   })
 }
