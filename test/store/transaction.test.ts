@@ -3,10 +3,9 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../store/database.ts'
 import { createEffectsAccumulator, type TriggerTask, taskRef } from '../../store/effects.ts'
-import { markDispatched } from '../../store/outbox.ts'
 import { isInsideTransaction, type Transaction, transaction } from '../../store/transaction.ts'
 import { createDispatcher, createTaskRunner } from '../../temporal/dispatcher.ts'
-import { alice, asAlice, createTestDatabase, one, openTestDatabase } from '../helpers/database.ts'
+import { alice, createTestDatabase, one, openTestDatabase } from '../helpers/database.ts'
 import { createTestEffectsContext } from '../helpers/effects.ts'
 
 const send = taskRef<{ n: number }>('send')
@@ -287,15 +286,4 @@ describe('createTestEffectsContext', () => {
     expect([test.getEvents().length, test.getCacheInvalidations()]).toEqual([1, [['flag']]])
     expect(await outbox('only-looked-at')).toBeUndefined()
   })
-})
-
-it('marks outbox rows without touching what is already dispatched', async () => {
-  await asAlice(db, async (tx) => tx.enqueueTriggerTask('task', send, { n: 1 }, { idempotencyKey: 'mark' }))
-  await dispatcher.drain()
-  const row = await one<{ id: number; at: Date }>(
-    db,
-    `SELECT id, dispatched_at AS at FROM outbox WHERE idempotency_key = 'mark'`,
-  )
-  await markDispatched(db, [row.id])
-  expect(await one(db, `SELECT dispatched_at AS at FROM outbox WHERE idempotency_key = 'mark'`)).toEqual({ at: row.at })
 })
