@@ -4,7 +4,14 @@ import { sweepDue } from '../store/sweep.ts'
 import { applyByGraphile, describeGraphile } from './graphile.ts'
 import { watchOthers } from './others.ts'
 import { atMost, type BenchmarkRow, type Measurement, none } from './row.ts'
-import { appliedSoFar, flagKey, insertFlags, insertSchedules, openSweepDatabase } from './rows-in-postgres.ts'
+import {
+  appliedSoFar,
+  flagKey,
+  insertFlags,
+  insertHistory,
+  insertSchedules,
+  openSweepDatabase,
+} from './rows-in-postgres.ts'
 import type { Stack } from './stack.ts'
 import { distribution, median } from './statistics.ts'
 
@@ -21,7 +28,9 @@ const QUICK: Size = { schedules: 1_000, throughTemporal: 20, runs: 1, leadMs: 6_
 const PEER_LEAD_MS = 5_000
 /** Workflows armed later than this before the due time would start and fire at once. */
 const QUIET_MS = 2_000
-const LOOK_EVERY_MS = 10
+const LOOK_EVERY_MS = 50
+/** Applied schedules of each flag, for the loop beside a history. */
+const HISTORY = 20
 const GRAPHILE = { concurrency: 24, pollIntervalMs: 10, localQueue: 500 }
 
 /** Milliseconds after the due time. */
@@ -38,11 +47,13 @@ export const burst: BenchmarkRow = async (stack, { quick, say }) => {
   const size = quick ? QUICK : FULL
   const interlock: Burst[] = []
   const inProcess: Burst[] = []
+  const withHistory: Burst[] = []
   const graphile: Burst[] = []
   // Taken in turn, so that a change of the machine's mood hits all alike.
   for (let run = 1; run <= size.runs; run++) {
     say(`run ${run} of ${size.runs}`)
-    inProcess.push(await byOneLoop(stack, size, run))
+    inProcess.push(await byOneLoop(stack, size, run, 0))
+    withHistory.push(await byOneLoop(stack, size, run, HISTORY))
     graphile.push(await byGraphile(stack, size, run))
     interlock.push(await byInterlock(stack, size, run))
   }
@@ -64,11 +75,13 @@ export const burst: BenchmarkRow = async (stack, { quick, say }) => {
       `Interlock: ${size.throughTemporal} are created through HTTP and fire through their workflows; the others are rows without one, since a dev server starts about 100 workflows a second. The reconciler is paused, as it would start them`,
       `seen: Interlock by another connection that looks every ${LOOK_EVERY_MS} ms, the others by the caller of the last commit`,
       'in-process: the same sweeps in a loop from the due time on, without Temporal',
+      `history: beside ${HISTORY} applied schedules of each flag, with statistics from before anything was pending`,
       `graphile-worker: ${describeGraphile(GRAPHILE)}; its task updates schedule and flag only`,
     ],
     measurements: [
       ...measured('Interlock', interlock),
       ...measured('in-process', inProcess),
+      ...measured('in-process, history', withHistory),
       ...measured('graphile-worker', graphile),
     ],
     verdicts: [
@@ -111,10 +124,10 @@ async function byInterlock(stack: Stack, size: Size, run: number): Promise<Burst
   }
 }
 
-async function byOneLoop(stack: Stack, size: Size, run: number): Promise<Burst> {
-  const db = openSweepDatabase(await stack.createDatabase(`burst_loop_${run}`))
+async function byOneLoop(stack: Stack, size: Size, run: number, history: number): Promise<Burst> {
+  const db = openSweepDatabase(await stack.createDatabase(`burst_loop_${history}_${run}`))
   try {
-    const { dueAt } = await prepare(db, size)
+    const { dueAt } = await prepare(db, size, history)
     await wait(dueAt - Date.now())
     const others = watchOthers()
     for (let left = size.schedules; left > 0; ) left -= (await sweepDue(db)).outcomes.length
@@ -141,8 +154,9 @@ async function byGraphile(stack: Stack, size: Size, run: number): Promise<Burst>
   }
 }
 
-async function prepare(db: Database, size: Size): Promise<{ ids: string[]; dueAt: number }> {
+async function prepare(db: Database, size: Size, history = 0): Promise<{ ids: string[]; dueAt: number }> {
   const flagIds = await insertFlags(db, size.schedules)
+  if (history > 0) await insertHistory(db, history)
   const dueAt = Date.now() + PEER_LEAD_MS
   return {
     ids: await insertSchedules(
@@ -158,7 +172,8 @@ async function measure(db: Database, dueAt: number, seen: number, others: number
     db,
     `SELECT (extract(epoch FROM max(applied_at - scheduled_at)) * 1000)::float8 AS last,
        count(*) FILTER (WHERE applied_at < scheduled_at) AS early, count(*) FILTER (WHERE status <> 'applied') AS open
-     FROM feature_flag_schedules`,
+     FROM feature_flag_schedules WHERE scheduled_at = to_timestamp($1::float8 / 1000)`,
+    [dueAt],
   )
   if (!row || row.open > 0) throw new Error(`${row?.open} schedules were not applied`)
   return { lastAppliedMs: row.last, seenMs: seen - dueAt, early: row.early, others }

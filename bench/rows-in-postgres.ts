@@ -42,6 +42,18 @@ export async function insertSchedules(
   return rows.map(({ id }) => id)
 }
 
+/** Gives each flag `each` applied schedules, and both tables the statistics of that quiet time. */
+export async function insertHistory(db: Database, each: number): Promise<void> {
+  await query(
+    db,
+    `INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, created_by, status, applied_at, applied_revision)
+     SELECT id, date_trunc('milliseconds', now() - n * interval '1 hour'), '{"enabled": true}', 'bench', 'applied', now(), 1
+     FROM feature_flags, generate_series(1, $1) AS n`,
+    [each],
+  )
+  for (const table of ['feature_flags', 'feature_flag_schedules']) await query(db, `VACUUM ANALYZE ${table}`)
+}
+
 /** Milliseconds from due to applied of every schedule, by the database's clock. @throws when one is not applied */
 export async function readLateness(db: Database): Promise<number[]> {
   const rows = await query<{ lateness: number | null }>(
