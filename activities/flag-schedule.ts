@@ -1,15 +1,12 @@
 import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
-import { z } from 'zod'
 import type { Origin } from '../domain/event.ts'
-import { Text } from '../domain/flag.ts'
 import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-schedule.ts'
-import { Problem } from '../domain/problems.ts'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { cancelSchedule, editSchedule, readProgress } from '../store/flag-schedules.ts'
-import { type Transaction, transaction } from '../store/transaction.ts'
 import { identityOf } from '../temporal/identity.ts'
+import { Command, createCommands } from './commands.ts'
 import type { Sweeper } from './sweeper.ts'
 
 /** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
@@ -22,7 +19,6 @@ export interface FlagScheduleRow extends UntilRow {
   environment: string
 }
 
-const Command = z.object({ by: Text.max(200).optional(), reason: Text.optional() })
 const Reschedule = Command.extend({ scheduledAt: DueTime })
 
 export type FlagScheduleActivities = ReturnType<typeof createFlagScheduleActivities>
@@ -34,6 +30,7 @@ export interface FlagScheduleDependencies {
 }
 
 export function createFlagScheduleActivities({ db, sweeper, client }: FlagScheduleDependencies) {
+  const { carryOut, decide } = createCommands({ db, client })
   return {
     /** The schedule as its workflow needs to know it. */
     async readFlagSchedule(scheduleId: string): Promise<FlagScheduleRow> {
@@ -97,39 +94,6 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
       const progress = await readProgress(db, scheduleId)
       return { ...answer, accepted: progress?.schedule.status === 'cancelled' }
     },
-  }
-
-  /** Checks a signal's input and runs the store function behind it, with who and why for the event. */
-  async function carryOut<Input extends z.infer<typeof Command>>(
-    signal: { name: string; nth: number },
-    shape: z.ZodType<Input>,
-    input: unknown,
-    work: (tx: Transaction, input: Input) => Promise<string>,
-  ): Promise<CommandResult> {
-    const parsed = shape.safeParse(input)
-    if (!parsed.success) {
-      const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
-      return { accepted: false, message: `${signal.name}: ${issues.join('; ')}` }
-    }
-    const { by, reason } = parsed.data
-    const actor = by ?? (await identityOf(client, activityInfo(), signal)).identity
-    return await decide({ actor, door: 'signal', reason }, (tx) => work(tx, parsed.data))
-  }
-
-  /**
-   * A refusal is an answer, not a failure: the workflow shows it and goes on. A repeated attempt, after one whose end was
-   * lost, gets the first one's answer.
-   */
-  async function decide(origin: Origin, work: (tx: Transaction) => Promise<string>): Promise<CommandResult> {
-    const { workflowExecution, activityId } = activityInfo()
-    const key = `activity/${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`
-    try {
-      const { result } = await transaction(db, work, { origin, once: { key, fingerprint: key } })
-      return { accepted: true, message: result }
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error
-      return { accepted: false, message: error.message }
-    }
   }
 }
 

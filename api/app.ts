@@ -9,16 +9,22 @@ import { authorize, createVerifier } from './auth.ts'
 import { registerMetrics } from './metrics.ts'
 import { registerOpenapi } from './openapi.ts'
 import { handleError, sendProblem } from './problems.ts'
+import { catalogRoutes } from './routes/catalog.ts'
+import { catalogPolicyRoutes } from './routes/catalog-policies.ts'
 import { eventRoutes } from './routes/events.ts'
 import { flagScheduleRoutes } from './routes/flag-schedules.ts'
 import { flagRoutes } from './routes/flags.ts'
 import { healthRoutes, type TemporalHealth } from './routes/health.ts'
+import { mediaItemRoutes } from './routes/media-items.ts'
 import { outboxRoutes } from './routes/outbox.ts'
+import { policyRunRoutes } from './routes/policy-runs.ts'
 
 export interface AppOptions {
   config: Config
   log: Log
   db: Database
+  /** A pool for reads of whole tables. */
+  scanDb: Database
   names: TemporalNames
   temporal: TemporalHealth
 }
@@ -26,11 +32,12 @@ export interface AppOptions {
 const BODY_LIMIT = 256 * 1024
 
 /** Builds the API; the caller listens, or injects. */
-export async function build({ config, log, db, names, temporal }: AppOptions): Promise<FastifyInstance> {
+export async function build({ config, log, db, scanDb, names, temporal }: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 30_000,
+    // An import may take minutes.
+    requestTimeout: 300_000,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id']
       return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : crypto.randomUUID()
@@ -82,9 +89,13 @@ export async function build({ config, log, db, names, temporal }: AppOptions): P
       await admin.register(flagScheduleRoutes({ db, names }))
       await admin.register(eventRoutes({ db }))
       await admin.register(outboxRoutes({ db }))
+      await admin.register(catalogPolicyRoutes({ db }))
+      await admin.register(policyRunRoutes({ db, scanDb, names }))
+      await admin.register(mediaItemRoutes({ db }))
     },
     { prefix: '/api/admin' },
   )
+  await app.register(catalogRoutes({ db }), { prefix: '/api/catalog' })
   // What the `type` of a problem points to.
   app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, async ({ params }) => {
     if (!Object.hasOwn(PROBLEMS, params.code)) throw new Problem('not-found', `There is no problem "${params.code}".`)

@@ -1,7 +1,7 @@
 import { readConfig } from '../runtime/config.ts'
 import { createLog } from '../runtime/log.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
-import { openDatabase } from '../store/database.ts'
+import { openDatabase, openScanDatabase } from '../store/database.ts'
 import { connectClient } from '../temporal/connection.ts'
 import { createDispatcher, createTaskRunner } from '../temporal/dispatcher.ts'
 import { temporalNames } from '../temporal/ids.ts'
@@ -15,11 +15,13 @@ const names = temporalNames(config.INTERLOCK_PREFIX)
 const { client, connection, namespace } = connectClient()
 const dispatcher = createDispatcher(createTaskRunner(createTasks(client, names)), () => db, log)
 const db = openDatabase({ url: config.DATABASE_URL, name: 'api', log, connections: 20, dispatcher })
+const scanDb = openScanDatabase({ url: config.DATABASE_URL, log, dispatcher })
 
 const app = await build({
   config,
   log,
   db,
+  scanDb,
   names,
   temporal: { lastPoll: () => lastPoll(connection, namespace, names.queues.timers) },
 })
@@ -28,6 +30,6 @@ await app.listen({ port: config.PORT, host: config.HOST })
 onShutdown(log, async () => {
   await app.close()
   await dispatcher.drain()
-  await db.pool.end()
+  await Promise.all([db.pool.end(), scanDb.pool.end()])
   await connection.close()
 })

@@ -20,8 +20,19 @@ export function created<Schema extends z.ZodType>(schema: Schema, { etag = false
   return json('Created', schema, { location: header('Address of what was created'), ...(etag && ETAG) })
 }
 
+/** Of what goes on after the answer. */
+export function accepted<Schema extends z.ZodType>(schema: Schema) {
+  return json('Accepted', schema, {})
+}
+
 export function paged<Schema extends z.ZodType>(schema: Schema) {
   return json('One page', z.array(schema), { link: header('The next page, if there is one: `<…>; rel="next"`') })
+}
+
+/** A page of a list that is leafed through by offset. */
+export function counted<Schema extends z.ZodType>(schema: Schema) {
+  const { headers, ...page } = paged(schema)
+  return { ...page, headers: { ...headers, 'x-total-count': header('How many there are in all') } }
 }
 
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 40"><text y="28" font-family="sans-serif"

@@ -18,15 +18,12 @@ const ProblemDocument = z
 
 /** Responses of a route that reads, for the problems it may answer with, by status. */
 export function readProblems(...codes: ProblemCode[]) {
-  return describeProblems([
-    'validation-failed',
-    'unauthorized',
-    'forbidden',
-    'internal',
-    'busy',
-    'unavailable',
-    ...codes,
-  ])
+  return openProblems('unauthorized', 'forbidden', ...codes)
+}
+
+/** Responses of a route that needs no token. */
+export function openProblems(...codes: ProblemCode[]) {
+  return describeProblems(['validation-failed', 'internal', 'busy', 'unavailable', ...codes])
 }
 
 /** Responses of a route that writes. */

@@ -18,6 +18,14 @@ export const pageQuery = {
   cursor: z.string().max(1000).optional().meta({ description: 'Where the page starts; taken from the Link header' }),
 }
 
+const OFFSET_RULE = 'must be an integer from 0 to 1000000'
+
+/** Query of a list that is leafed through by numbers, and says how many there are. */
+export const offsetQuery = {
+  limit: pageQuery.limit,
+  offset: z.coerce.number({ error: OFFSET_RULE }).int(OFFSET_RULE).min(0, OFFSET_RULE).max(1e6, OFFSET_RULE).default(0),
+}
+
 export const environmentQuery = { environment: Environment.default('production') }
 
 /** Query of a write that may say why, for the audit trail. */
@@ -55,9 +63,14 @@ export async function write<T>(
   request: FastifyRequest,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
+  return (await transaction(db, work, originOf(request))).result
+}
+
+/** Who asks, why, and whether it was asked before: what a transaction needs to know of a request. */
+export function originOf(request: FastifyRequest): Parameters<typeof transaction>[2] {
   const { reason } = request.query as { reason?: string }
   const origin = { actor: request.principal.subject, door: 'http' as const, reason, requestId: request.id }
-  return (await transaction(db, work, { origin, once: onceOf(request) })).result
+  return { origin, once: onceOf(request) }
 }
 
 function onceOf(request: FastifyRequest): Once | undefined {
@@ -72,6 +85,22 @@ export function sendPage<T>(request: FastifyRequest, reply: FastifyReply, { item
   if (next) {
     const url = new URL(request.url, 'http://localhost')
     url.searchParams.set('cursor', next)
+    reply.header('link', `<${url.pathname}${url.search}>; rel="next"`)
+  }
+  return items
+}
+
+/** The same for lists by offset, with the number of all items in `x-total-count`. */
+export function sendOffsetPage<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  items: T[],
+  { limit, offset, total }: { limit: number; offset: number; total: number },
+): T[] {
+  reply.header('x-total-count', total)
+  if (offset + items.length < total && items.length > 0) {
+    const url = new URL(request.url, 'http://localhost')
+    url.searchParams.set('offset', String(offset + limit))
     reply.header('link', `<${url.pathname}${url.search}>; rel="next"`)
   }
   return items

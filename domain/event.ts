@@ -21,6 +21,14 @@ export const EventType = z.enum([
   'schedule-applied',
   'schedule-failed',
   'outbox-requeued',
+  'policy-created',
+  'policy-run-started',
+  'policy-run-changed',
+  'policy-run-cancelled',
+  'policy-run-failed',
+  'policy-run-resumed',
+  'policy-run-succeeded',
+  'policy-promoted',
 ])
 export type EventType = z.infer<typeof EventType>
 
@@ -31,6 +39,8 @@ export interface NewEvent {
   flagKey?: string
   flagId?: string
   scheduleId?: string
+  policyVersion?: number
+  runId?: string
   revision?: number | null
   data: Record<string, unknown>
 }
@@ -42,6 +52,8 @@ export const Event = z
     environment: z.string().nullable(),
     flagKey: z.string().nullable(),
     scheduleId: z.uuid().nullable(),
+    policyVersion: z.int().nullable(),
+    runId: z.uuid().nullable(),
     actor: z.string(),
     door: z.enum(['http', 'signal', 'temporal', 'schedule']),
     reason: z.string().nullable(),

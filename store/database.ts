@@ -19,12 +19,14 @@ export interface Database {
 export interface DatabaseOptions {
   url: string
   /** Which kind of work, as `pg_stat_activity` shows it. */
-  name: 'api' | 'sweep' | 'batch' | 'relay'
+  name: 'api' | 'sweep' | 'batch' | 'scan' | 'relay'
   log: Log
   connections?: number
   /** Must be below the start-to-close timeout of the activities that use this pool. */
   statementTimeoutMs?: number
   lockTimeoutMs?: number
+  /** Further settings of its sessions, such as `jit=off`. */
+  settings?: string[]
   dispatcher?: Dispatcher
   onInvalidate?: (keys: CacheKey[]) => void
 }
@@ -56,6 +58,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       // As on any SSD: with the default of 4, a sweep read all flags instead of looking 100 up (10,000 due: 860 ms, so 740 ms).
       '-c random_page_cost=1.1',
       '-c tcp_keepalives_idle=10',
+      ...(options.settings ?? []).map((setting) => `-c ${setting}`),
     ].join(' '),
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
@@ -66,6 +69,23 @@ export function openDatabase(options: DatabaseOptions): Database {
     dispatcher: options.dispatcher ?? refuseDispatch,
     onInvalidate: options.onInvalidate ?? (() => {}),
   }
+}
+
+/** Opens a pool for reads of whole tables: few at once, so that they leave the machine to others. */
+export function openScanDatabase(options: Omit<DatabaseOptions, 'name'>): Database {
+  // A plan for the versions that are asked for, so that no other version's partition is in it.
+  const settings = ['plan_cache_mode=force_custom_plan']
+  return openDatabase({ connections: 3, statementTimeoutMs: 60_000, settings, ...options, name: 'scan' })
+}
+
+/**
+ * Opens a pool for the batches of runs. Their plan must be that of a large table, made once, also when it is made while the
+ * version's partition is empty: index lookups, whatever the statistics say.
+ */
+export function openBatchDatabase(options: Omit<DatabaseOptions, 'name'>): Database {
+  const off = ['seqscan', 'hashjoin', 'mergejoin', 'bitmapscan'].map((method) => `enable_${method}=off`)
+  const settings = [...off, 'plan_cache_mode=force_generic_plan', 'jit=off']
+  return openDatabase({ connections: 10, statementTimeoutMs: 30_000, settings, ...options, name: 'batch' })
 }
 
 /** Runs one statement outside a transaction, for reads. */

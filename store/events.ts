@@ -8,6 +8,8 @@ interface EventRow {
   environment: string | null
   flag_key: string | null
   schedule_id: string | null
+  policy_version: number | null
+  run_id: string | null
   actor: string
   door: Event['door']
   reason: string | null
@@ -24,6 +26,8 @@ function toEvent(row: EventRow): Event {
     environment: row.environment,
     flagKey: row.flag_key,
     scheduleId: row.schedule_id,
+    policyVersion: row.policy_version,
+    runId: row.run_id,
     actor: row.actor,
     door: row.door,
     reason: row.reason,
@@ -38,6 +42,8 @@ export interface EventFilter extends PageRequest {
   environment?: string | undefined
   flagKey?: string | undefined
   scheduleId?: string | undefined
+  policyVersion?: number | undefined
+  runId?: string | undefined
   type?: EventType | undefined
 }
 
@@ -49,13 +55,16 @@ export async function listEvents(db: Database, filter: EventFilter): Promise<Pag
     `SELECT * FROM events
      WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR flag_key = $2)
        AND ($3::uuid IS NULL OR schedule_id = $3) AND ($4::text IS NULL OR type = $4) AND ($5::bigint IS NULL OR id < $5)
-     ORDER BY id DESC LIMIT $6`,
+       AND ($6::integer IS NULL OR policy_version = $6) AND ($7::uuid IS NULL OR run_id = $7)
+     ORDER BY id DESC LIMIT $8`,
     [
       filter.environment ?? null,
       filter.flagKey ?? null,
       filter.scheduleId ?? null,
       filter.type ?? null,
       before ?? null,
+      filter.policyVersion ?? null,
+      filter.runId ?? null,
       filter.limit + 1,
     ],
   )

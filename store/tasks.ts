@@ -10,3 +10,11 @@ export interface FlagScheduleNudge {
 
 /** "Read your row again", to the workflow of a schedule, which is started when it does not run. */
 export const nudgeFlagSchedule = taskRef<FlagScheduleNudge>('nudge-flag-schedule')
+
+export interface PolicyRunNudge {
+  runId: string
+  policyVersion: number
+}
+
+/** "Read your row again", to the workflow of a policy run. */
+export const nudgePolicyRun = taskRef<PolicyRunNudge>('nudge-policy-run')

@@ -2,16 +2,20 @@
 export interface TemporalNames {
   /** Workflow of one schedule. */
   flagSchedule(scheduleId: string): string
+  /** Workflow of one run of a policy version over the catalog. */
+  policyRun(policyVersion: number, runId: string): string
   /** The Temporal Schedule that starts the reconciler every minute, and its workflow. */
   reconciler: string
-  queues: { timers: string }
+  /** `timers` for what must not be late, `batch` for what takes long. */
+  queues: { timers: string; batch: string }
 }
 
 export function temporalNames(prefix = ''): TemporalNames {
   const named = (name: string) => (prefix ? `${prefix}-${name}` : name)
   return {
     flagSchedule: (scheduleId) => named(`flag-schedule:${scheduleId}`),
+    policyRun: (policyVersion, runId) => named(`reeval:${policyVersion}:${runId}`),
     reconciler: named('reconciler'),
-    queues: { timers: named('timers') },
+    queues: { timers: named('timers'), batch: named('batch') },
   }
 }

@@ -1,12 +1,19 @@
 import type { Connection } from '@temporalio/client'
 import type { Log } from '../runtime/log.ts'
-import { DUE_AT, ENVIRONMENT, FLAG_KEY } from '../workflows/search-attributes.ts'
+import { DUE_AT, ENVIRONMENT, FLAG_KEY, POLICY_VERSION } from '../workflows/search-attributes.ts'
 import { CALL_DEADLINE_MS } from './connection.ts'
 
 // Numbers of IndexedValueType in Temporal's API.
 const KEYWORD = 2
+const INT = 3
 const DATETIME = 6
-const REGISTERED = { [FLAG_KEY.name]: KEYWORD, [ENVIRONMENT.name]: KEYWORD, [DUE_AT.name]: DATETIME }
+const CLI_TYPES: Record<number, string> = { [KEYWORD]: 'Keyword', [INT]: 'Int', [DATETIME]: 'Datetime' }
+const REGISTERED = {
+  [FLAG_KEY.name]: KEYWORD,
+  [ENVIRONMENT.name]: KEYWORD,
+  [DUE_AT.name]: DATETIME,
+  [POLICY_VERSION.name]: INT,
+}
 
 /**
  * Registers what is missing. Where the service forbids it (Temporal Cloud), says which commands an operator has to run;
@@ -23,8 +30,7 @@ export async function registerSearchAttributes(connection: Connection, namespace
     log.info({ searchAttributes: missing.map(([name]) => name) }, 'Registered search attributes')
   } catch (error) {
     const commands = Object.entries(REGISTERED).map(
-      ([name, type]) =>
-        `temporal operator search-attribute create --name ${name} --type ${type === KEYWORD ? 'Keyword' : 'Datetime'}`,
+      ([name, type]) => `temporal operator search-attribute create --name ${name} --type ${CLI_TYPES[type]}`,
     )
     log.warn({ err: error, commands }, 'Could not check the search attributes; make sure that they exist')
   }

@@ -1,10 +1,11 @@
 import type { Client } from '@temporalio/client'
 import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker'
 import { createFlagScheduleActivities } from '../activities/flag-schedule.ts'
+import { createPolicyRunActivities } from '../activities/policy-run.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
 import { createSweeper } from '../activities/sweeper.ts'
 import type { Log } from '../runtime/log.ts'
-import { openDatabase } from '../store/database.ts'
+import { openBatchDatabase, openDatabase, openScanDatabase } from '../store/database.ts'
 import { dataConverter } from '../temporal/data-converter.ts'
 import { createDispatcher, createTaskRunner } from '../temporal/dispatcher.ts'
 import type { TemporalNames } from '../temporal/ids.ts'
@@ -27,42 +28,60 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
-/** Starts a worker of the queue `timers` with its pools, and the relay. */
+/** Starts workers of the queues `timers` and `batch` with their pools, and the relay. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { databaseUrl: url, client, log, names } = options
   const run = createTaskRunner(createTasks(client, names))
   const relayDb = openDatabase({ url, name: 'relay', log, connections: 2 })
   const dispatcher = createDispatcher(run, () => relayDb, log)
   const db = openDatabase({ url, name: 'sweep', log, connections: 8, dispatcher })
-  const batchDb = openDatabase({ url, name: 'batch', log, connections: 2, dispatcher, statementTimeoutMs: 30_000 })
+  const batchDb = openBatchDatabase({ url, log })
+  const scanDb = openScanDatabase({ url, log, dispatcher })
   const sweeper = createSweeper(db, log)
-  const worker = await Worker.create({
+  const common = {
     connection: options.connection,
     namespace: options.namespace,
-    taskQueue: names.queues.timers,
     workflowBundle: options.workflowBundle,
     dataConverter,
-    activities: {
-      ...createFlagScheduleActivities({ db, sweeper, client }),
-      ...createReconcileActivities({ db: batchDb, client, names, log }),
-    },
-    // Activities that wait for their last second hold a slot, but no connection.
-    maxConcurrentActivityTaskExecutions: 2_000,
     // A killed worker's workflows move on after this time; with minutes they stood still for minutes.
     stickyQueueScheduleToStartTimeout: '5s',
     shutdownGraceTime: '10s',
     shutdownForceTime: '20s',
+  } as const
+  const timers = await Worker.create({
+    ...common,
+    taskQueue: names.queues.timers,
+    activities: {
+      ...createFlagScheduleActivities({ db, sweeper, client }),
+      ...createReconcileActivities({ db: scanDb, client, names, log }),
+    },
+    // Activities that wait for their last second hold a slot, but no connection.
+    maxConcurrentActivityTaskExecutions: 2_000,
+  })
+  const batch = await Worker.create({
+    ...common,
+    taskQueue: names.queues.batch,
+    activities: createPolicyRunActivities({ db: batchDb, scanDb, client, log }),
+    // Each works on several ranges at once; more would only queue up at Postgres.
+    maxConcurrentActivityTaskExecutions: 4,
   })
   const stopRelay = startRelay(relayDb, run, log)
-  const done = worker.run().finally(async () => {
+  const workers = [timers, batch]
+  const shutdown = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+  }
+  // One that breaks takes the other with it, so that the process ends and is started anew.
+  const running = workers.map((worker) => worker.run().finally(shutdown))
+  const done = Promise.allSettled(running).then(async (ends) => {
     await stopRelay()
     await dispatcher.drain()
-    await Promise.all([db, batchDb, relayDb].map(({ pool }) => pool.end()))
+    await Promise.all([db, batchDb, scanDb, relayDb].map(({ pool }) => pool.end()))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   })
   return {
     done,
     async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown()
+      shutdown()
       await done
     },
   }

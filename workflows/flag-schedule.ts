@@ -9,8 +9,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { FlagScheduleActivities, FlagScheduleRow } from '../activities/flag-schedule.ts'
+import { Inbox } from './inbox.ts'
 import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
-import { Inbox, until } from './until.ts'
+import { until } from './until.ts'
 
 const { readFlagSchedule } = proxyLocalActivities<FlagScheduleActivities>({
   startToCloseTimeout: '5s',

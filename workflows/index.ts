@@ -1,2 +1,3 @@
 export { flagSchedule } from './flag-schedule.ts'
+export { policyRun } from './policy-run.ts'
 export { reconcile } from './reconcile.ts'

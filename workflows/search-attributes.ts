@@ -4,3 +4,4 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 export const FLAG_KEY = defineSearchAttributeKey('FlagKey', SearchAttributeType.KEYWORD)
 export const ENVIRONMENT = defineSearchAttributeKey('Environment', SearchAttributeType.KEYWORD)
 export const DUE_AT = defineSearchAttributeKey('DueAt', SearchAttributeType.DATETIME)
+export const POLICY_VERSION = defineSearchAttributeKey('PolicyVersion', SearchAttributeType.INT)

@@ -1,12 +1,6 @@
-import {
-  ActivityFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow'
+import { CancellationScope, condition, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
+import { carryOut, type Inbox, unlessCommanded } from './inbox.ts'
 
 /**
  * Timers end this long before the due time; the activity that follows waits the rest in its own process. A bare timer
@@ -25,35 +19,6 @@ export interface Until {
   cancel(): Promise<CommandResult>
   /** Continues as new, with the same input. */
   startOver(): Promise<never>
-}
-
-/** What signals leave for the workflow. Their handlers only note it, so that they cannot fail. */
-export class Inbox {
-  readonly #commands: (() => Promise<CommandResult>)[] = []
-  #nudged = false
-
-  /** Commands are carried out in the order of their arrival. */
-  push(command: () => Promise<CommandResult>): void {
-    this.#commands.push(command)
-  }
-
-  take(): (() => Promise<CommandResult>) | undefined {
-    return this.#commands.shift()
-  }
-
-  /** "Read your row again": whatever was waited for may have changed. */
-  nudge(): void {
-    this.#nudged = true
-  }
-
-  /** The row is about to be read: nudges up to now are heard. (Every workflow starts with one.) */
-  heard(): void {
-    this.#nudged = false
-  }
-
-  get hasNews(): boolean {
-    return this.#nudged || this.#commands.length > 0
-  }
 }
 
 /**
@@ -89,28 +54,5 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
     setCurrentDetails(result.message)
     if (result.accepted) throw error
     return (await CancellationScope.nonCancellable(read)).status
-  }
-}
-
-/** Fires, and lets go of it when a command arrives: the row's lock decides between the two. */
-async function unlessCommanded(inbox: Inbox, fire: () => Promise<string | null>): Promise<string | null> {
-  const scope = new CancellationScope()
-  const firing = scope.run(fire)
-  await Promise.race([firing, condition(() => inbox.hasNews)])
-  if (inbox.hasNews) scope.cancel()
-  return await firing.catch((error) => {
-    if (!isCancellation(error) || !inbox.hasNews) throw error
-    return null
-  })
-}
-
-/** A command that cannot be carried out must not end or block what it was meant for. Returns what people are told. */
-async function carryOut(command: () => Promise<CommandResult>): Promise<string> {
-  try {
-    const { accepted, message } = await command()
-    return message && `${accepted ? 'Done' : 'Refused'}: ${message}`
-  } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error
-    return `Failed: ${error.cause?.message ?? error.message}`
   }
 }

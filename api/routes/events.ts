@@ -19,6 +19,8 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           environment: Environment.optional(),
           flagKey: FlagKey.optional(),
           scheduleId: z.uuid('must be the id of a schedule').optional(),
+          policyVersion: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
+          runId: z.uuid('must be the id of a run').optional(),
           type: EventType.optional(),
           ...pageQuery,
         }),

@@ -4,6 +4,7 @@ import { afterAll, inject } from 'vitest'
 import { build } from '../../api/app.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Log } from '../../runtime/log.ts'
+import { openScanDatabase } from '../../store/database.ts'
 import { connectClient } from '../../temporal/connection.ts'
 import { createDispatcher, createTaskRunner } from '../../temporal/dispatcher.ts'
 import { type TemporalNames, temporalNames } from '../../temporal/ids.ts'
@@ -42,12 +43,14 @@ export async function createTestApp(databaseUrl: string, { log = quiet as Log } 
   const names = temporalNames(`test-${crypto.randomUUID().slice(0, 8)}`)
   const dispatcher = createDispatcher(createTaskRunner(createTasks(client, names)), () => db, log)
   const db = openTestDatabase(databaseUrl, { dispatcher, connections: 20, log })
+  const scanDb = openScanDatabase({ url: databaseUrl, log, dispatcher })
   const config = readConfig({ DATABASE_URL: databaseUrl, INTERLOCK_JWT_SECRET: SECRET })
   const temporal = { lastPoll: () => lastPoll(connection, namespace, names.queues.timers) }
-  const app = await build({ config, log, db, names, temporal })
+  const app = await build({ config, log, db, scanDb, names, temporal })
   afterAll(async () => {
     await app.close()
     await dispatcher.drain()
+    await scanDb.pool.end()
     await connection.close()
   })
   const token = (role: string | null, subject = 'alice') =>

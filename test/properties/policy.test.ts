@@ -1,0 +1,379 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { compilePolicy } from '../../domain/policy/compile.ts'
+import { type Condition, type Formula, operationOf, PolicyDocument } from '../../domain/policy/document.ts'
+import { type Evaluation, interpret } from '../../domain/policy/interpret.ts'
+import { type Field, type PolicyItem, parseField, readField, toNumber } from '../../domain/policy/values.ts'
+import { createTestDatabase, openTestDatabase } from '../helpers/database.ts'
+
+// One connection, for a temporary table.
+const db = openTestDatabase(await createTestDatabase(), { connections: 1, statementTimeoutMs: 30_000 })
+
+const ITEMS = 150
+const DOCUMENTS = 150
+
+const B = 2n ** 100n
+// Half the distance to the nearest double, and one either side of it.
+const border = [B, B - 2n ** 46n, B - 2n ** 46n - 1n, B - 2n ** 46n + 1n, B - 2n ** 47n].map(String)
+const tinyBorder = [-1n, 0n, 1n].map((n) => `${((2n ** 54n - 1n) * 5n ** 154n) * 10n + n}e-155`)
+const DATES = [
+  '2026-10-31',
+  '2026-11-01',
+  '2024-02-29',
+  '0001-01-01',
+  '9999-12-31',
+  '2026-11-01T00:00:00Z',
+  '2026-10-31T23:59:59.9Z',
+  '2026-11-01T00:00:00.001+00:00',
+  '2026-11-01T14:59:00+14:59',
+  '0001-01-01T00:00:00+14:00',
+  '9999-12-31T23:59:59-14:00',
+]
+const JUNK_DATES = [
+  '2023-02-30',
+  '2023-02-29',
+  '0000-01-01',
+  '2026-11-01T24:00:00Z',
+  '2026-11-01T23:59:60Z',
+  '2026-11-01T00:00:00',
+  '2026-11-01T00:00:00+15:00',
+  '2026-11-01 00:00:00Z',
+  '2026-11-01\n',
+  '2026-13-01',
+  '2026-00-10',
+  '+002026-01-01',
+  '٢٠٢٦-١١-٠١',
+  'now',
+  'infinity',
+  '2026-11-01T00:00:00.1234Z',
+]
+const STRINGS = [
+  '',
+  'abc',
+  'explicit',
+  'aé',
+  'ae\u0301',
+  '😀',
+  "it's $1; DROP",
+  '"',
+  '\\',
+  'null',
+  '5',
+  ...DATES,
+  ...JUNK_DATES,
+]
+const NUMBERS = [
+  '0',
+  '-0',
+  '-0.0',
+  '5',
+  '5.0',
+  '7.25',
+  '-3',
+  '0.1',
+  '0.1000000000000000055',
+  '240',
+  '1e2',
+  '1e400',
+  '-1e400',
+  '1e-400',
+  '-1e-400',
+  '5e-324',
+  '1e-31',
+  '-1e-31',
+  '1e29',
+  '-1e29',
+  '9007199254740993',
+  '1e309',
+  `1${'0'.repeat(400)}`,
+  ...border,
+  ...border.map((n) => `-${n}`),
+  ...tinyBorder,
+]
+
+const json: fc.Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...NUMBERS) },
+  { weight: 2, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }).map(String) },
+  { weight: 3, arbitrary: fc.constantFrom(...STRINGS).map((text) => JSON.stringify(text)) },
+  { weight: 2, arbitrary: fc.constantFrom(...DATES).map((text) => JSON.stringify(text)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .string({ unit: 'binary' })
+      .filter((text) => !text.includes('\0'))
+      .map((text) => JSON.stringify(text)),
+  },
+  { weight: 2, arbitrary: fc.constantFrom('true', 'false', 'null', '{}', '{"a":5}', '[]') },
+  {
+    weight: 3,
+    arbitrary: fc
+      .array(
+        fc.oneof(
+          fc.constantFrom(...NUMBERS),
+          fc.constantFrom('"abc"', '"explicit"', '[5]', '["abc"]', 'true', 'null', '[]', '{}'),
+        ),
+        { maxLength: 4 },
+      )
+      .map((elements) => `[${elements}]`),
+  },
+)
+const KEYS = ['a', 'b', 'c', 'ключ 😀', '__proto__', 'constructor']
+const metadata = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom(...KEYS),
+      fc.oneof(
+        { weight: 5, arbitrary: json },
+        { weight: 1, arbitrary: json.map((v) => `{"a":${v},"deep":{"x":{"y":${v}}}}`) },
+      ),
+    ),
+    { maxLength: 7 },
+  )
+  .map((entries) => `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${value}`)}}`)
+
+const ms = fc.oneof(
+  fc.constantFrom(...DATES).map((text) => Date.parse(text)),
+  fc.integer({ min: -6e13, max: 2e14 }),
+)
+const item = fc.record({
+  title: fc.option(fc.constantFrom(...STRINGS)),
+  mediaType: fc.option(fc.constantFrom('abc', 'explicit', '😀')),
+  releasedAt: fc.option(ms),
+  trendingScore: fc.oneof(
+    fc.constantFrom(0, -0, 5, -3, 240, 1e-40, -1e-40, 2 ** 100, -(2 ** 100), 5e-324, NaN, Infinity, -Infinity),
+    fc.double({ min: -500, max: 500, noNaN: true }),
+  ),
+  createdAt: ms,
+  metadata,
+})
+
+const metaField = fc
+  .constantFrom(...KEYS, 'a.a', 'b.deep.x.y', 'toString', 'a.length')
+  .map((path) => `metadata.${path}`)
+const numberField = fc.oneof(
+  { weight: 2, arbitrary: metaField },
+  { weight: 1, arbitrary: fc.constantFrom('id', 'trendingScore') },
+)
+const textField = fc.oneof(
+  { weight: 2, arbitrary: metaField },
+  { weight: 1, arbitrary: fc.constantFrom('title', 'mediaType') },
+)
+const dateField = fc.oneof(
+  { weight: 2, arbitrary: metaField },
+  { weight: 1, arbitrary: fc.constantFrom('releasedAt', 'createdAt') },
+)
+const anyField = fc.oneof(numberField, textField, dateField)
+const number = fc.oneof(
+  fc.constantFrom(
+    0,
+    -0,
+    5,
+    7.25,
+    -3,
+    0.1,
+    100,
+    240,
+    2 ** -100,
+    -(2 ** -100),
+    2 ** 99,
+    9007199254740992,
+    1e29,
+    Number(B - 2n ** 47n),
+  ),
+  fc.double({ min: -1000, max: 1000, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1e-30),
+)
+const text = fc.constantFrom(...STRINGS)
+const date = fc.oneof(
+  fc.constantFrom(...DATES),
+  fc.constantFrom('P0D', '-P1D', 'PT1S', 'P36525D', '-P36525D', '-P2W').map((asOf) => ({ asOf })),
+)
+const sorted = <T>(pair: [T, T], by: (value: T) => number) => pair.toSorted((a, b) => by(a) - by(b)) as [T, T]
+const instant = fc.constantFrom(...DATES)
+
+const leaf: fc.Arbitrary<Condition> = fc.oneof(
+  ...(['eq', 'ne'] as const).flatMap((operator) => [
+    fc.record({ field: numberField, [operator]: number }),
+    fc.record({ field: textField, [operator]: text }),
+    fc.record({ field: metaField, [operator]: fc.boolean() }),
+  ]),
+  fc.record({ field: numberField, in: fc.array(number, { minLength: 1, maxLength: 12 }) }),
+  fc.record({ field: textField, in: fc.array(text, { minLength: 1, maxLength: 12 }) }),
+  fc.record({ field: metaField, in: fc.array(fc.boolean(), { minLength: 1, maxLength: 2 }) }),
+  ...(['lt', 'lte', 'gt', 'gte'] as const).map((operator) => fc.record({ field: numberField, [operator]: number })),
+  fc.record({ field: numberField, between: fc.tuple(number, number).map((pair) => sorted(pair, Number)) }),
+  fc.record({ field: dateField, between: fc.tuple(instant, instant).map((pair) => sorted(pair, Date.parse)) }),
+  ...(['before', 'after'] as const).map((operator) => fc.record({ field: dateField, [operator]: date })),
+  fc.record({ field: textField, contains: text.filter((literal) => literal !== '') }),
+  fc.record({ field: metaField, contains: fc.oneof(number, fc.boolean()) }),
+  fc.record({ field: anyField, exists: fc.boolean() }),
+  fc.record({ field: anyField, is: fc.constantFrom('string', 'number', 'boolean', 'array', 'object', 'date') }),
+) as fc.Arbitrary<Condition>
+
+const { condition, formula } = fc.letrec<{ condition: Condition; formula: Formula }>((tie) => {
+  const parts = (of: 'condition' | 'formula') => fc.array(tie(of), { minLength: 1, maxLength: 3 })
+  const pair = fc.tuple(tie('formula'), tie('formula'))
+  return {
+    condition: fc.oneof(
+      { maxDepth: 3 },
+      { weight: 6, arbitrary: leaf },
+      { weight: 1, arbitrary: fc.record({ all: parts('condition') }) as fc.Arbitrary<Condition> },
+      { weight: 1, arbitrary: fc.record({ any: parts('condition') }) as fc.Arbitrary<Condition> },
+      { weight: 1, arbitrary: fc.record({ not: tie('condition') }) as fc.Arbitrary<Condition> },
+    ),
+    formula: fc.oneof(
+      { maxDepth: 4 },
+      { weight: 3, arbitrary: number },
+      { weight: 5, arbitrary: fc.record({ field: numberField, default: number }, { requiredKeys: ['field'] }) },
+      ...['add', 'multiply', 'min', 'max'].map((form) => ({
+        weight: 1,
+        arbitrary: fc.record({ [form]: parts('formula') }) as unknown as fc.Arbitrary<Formula>,
+      })),
+      ...['subtract', 'divide'].map((form) => ({
+        weight: 1,
+        arbitrary: fc.record({ [form]: pair }) as unknown as fc.Arbitrary<Formula>,
+      })),
+      { weight: 2, arbitrary: fc.record({ sqrt: tie('formula') }) as fc.Arbitrary<Formula> },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          if: tie('condition'),
+          then: tie('formula'),
+          else: tie('formula'),
+        }) as fc.Arbitrary<Formula>,
+      },
+    ),
+  }
+})
+
+const document = fc
+  .record(
+    {
+      rules: fc.array(fc.record({ verdict: fc.constantFrom('ineligible', 'pending'), when: condition }), {
+        maxLength: 4,
+      }),
+      relevance: fc.oneof(formula, fc.constant(1)),
+    },
+    { requiredKeys: ['rules'] },
+  )
+  .map(({ rules, ...rest }) => ({
+    ...rest,
+    asOf: '2026-11-01T00:00:00Z',
+    rules: rules.map((rule, i) => ({ ...rule, reason: `r${i}` })),
+  }))
+  // Some formulas could overflow, and are refused.
+  .filter((document) => PolicyDocument.safeParse(document).success)
+
+function leavesOf(condition: Condition): Extract<Condition, { field: string }>[] {
+  if ('all' in condition) return condition.all.flatMap(leavesOf)
+  if ('any' in condition) return condition.any.flatMap(leavesOf)
+  return 'not' in condition ? leavesOf(condition.not) : [condition]
+}
+
+function kindOf(field: Field, value: unknown): string {
+  if (field.column) return value === undefined ? 'missing column' : 'column'
+  if (value === undefined) return 'missing'
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'number' && toNumber(value) === undefined) return 'huge number'
+  if (typeof value === 'string' && DATES.includes(value)) return 'date string'
+  return typeof value
+}
+
+it('the interpreter and the SQL say the same of any item under any policy', async () => {
+  const { pool } = db
+  const items = fc.sample(item, { numRuns: ITEMS, seed: 1 })
+  await pool.query(`CREATE TEMP TABLE media_items (id bigint, title text, media_type text, released_at timestamptz,
+    trending_score float8, created_at timestamptz, metadata jsonb NOT NULL)`)
+  for (const [i, { title, mediaType, releasedAt, trendingScore, createdAt, metadata }] of items.entries()) {
+    await pool.query(
+      `INSERT INTO media_items SELECT $1, $2, $3, 'epoch'::timestamptz + $4 * interval '1 ms', $5, 'epoch'::timestamptz + $6 * interval '1 ms', $7::text::jsonb`,
+      [i % 50 === 0 ? 2 ** 53 - 1 : i, title, mediaType, releasedAt, trendingScore, createdAt, metadata],
+    )
+  }
+  const epoch = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`
+  const { rows } = await pool.query<PolicyItem>(
+    `SELECT id, title, media_type AS "mediaType", ${epoch('released_at')} AS "releasedAt", trending_score AS "trendingScore",
+       ${epoch('created_at')} AS "createdAt", metadata FROM media_items ORDER BY ctid`,
+  )
+  const met = new Map<string, number>()
+  const count = (what: string) => met.set(what, (met.get(what) ?? 0) + 1)
+  await fc.assert(
+    fc.asyncProperty(document, async (input) => {
+      const policy = PolicyDocument.parse(input)
+      const { from, status, reasons, relevance, values } = compilePolicy(policy, 2)
+      const { rows: evaluations } = await pool.query<Evaluation>(
+        `SELECT ${status} AS status, ${reasons} AS reasons, ${relevance} AS relevance FROM media_items i ${from} WHERE i.id >= $1 ORDER BY i.ctid`,
+        [0, ...values],
+      )
+      expect(evaluations).toHaveLength(ITEMS)
+      for (const [i, row] of rows.entries()) {
+        const expected = interpret(policy, row)
+        const actual = evaluations[i] as Evaluation
+        if (
+          actual.status !== expected.status ||
+          String(actual.reasons) !== String(expected.reasons) ||
+          !Object.is(actual.relevance, expected.relevance)
+        ) {
+          expect.fail(JSON.stringify({ input, row, actual, expected }))
+        }
+        count(expected.status)
+        if (expected.reasons.length > 1) count('several reasons')
+        if (expected.relevance) count('relevance')
+        for (const found of policy.rules.flatMap(({ when }) => leavesOf(when))) {
+          const field = parseField(found.field) as Field
+          count(`${operationOf(found).operator} of ${kindOf(field, readField(row, field))}`)
+        }
+      }
+    }),
+    { numRuns: DOCUMENTS, seed: 2, endOnFailure: true },
+  )
+  for (const status of ['eligible', 'ineligible', 'pending', 'error', 'several reasons', 'relevance']) {
+    expect.soft(met.get(status), status).toBeGreaterThan(500)
+  }
+  for (const operator of 'eq ne in lt lte gt gte between before after contains exists is'.split(' ')) {
+    for (const kind of [
+      'missing',
+      'string',
+      'number',
+      'huge number',
+      'boolean',
+      'array',
+      'object',
+      'date string',
+      'column',
+    ]) {
+      expect.soft(met.get(`${operator} of ${kind}`), `${operator} of ${kind}`).toBeGreaterThan(0)
+    }
+  }
+}, 120_000)
+
+it('nothing of a document is in the text of its SQL', () => {
+  const evil = fc
+    .constantFrom("'", '"', '$1', '; DROP TABLE x; --', "')", '\\', '*/', '$$')
+    .map((text) => `EVIL${text}`)
+  const evilPath = evil.map((text) => `metadata.${text}.${text}`)
+  fc.assert(
+    fc.property(evil, evilPath, fc.integer({ min: 1_000_000_001, max: 2_000_000_000 }), (text, field, number) => {
+      const leaves = [
+        { eq: text },
+        { ne: text },
+        { in: [text, text] },
+        { contains: text },
+        { contains: number },
+        { exists: true },
+        { is: 'date' },
+        { lt: number },
+        { in: [number] },
+        { between: [number, number] },
+        { after: '2019-01-01' },
+      ]
+      const policy = PolicyDocument.parse({
+        rules: leaves.map((leaf, i) => ({ reason: `EVIL-${i}`, verdict: 'pending', when: { field, ...leaf } })),
+        relevance: { add: [{ field, default: number }, number] },
+      })
+      const { values, ...sql } = compilePolicy(policy, 7)
+      expect(JSON.stringify(sql)).not.toMatch(/EVIL|DROP|2019|[0-9]{7}/)
+      const used = new Set([...JSON.stringify(sql).matchAll(/\$([0-9]+)/g)].map(([, n]) => Number(n)))
+      expect([...used].toSorted((a, b) => a - b)).toEqual(values.map((_, i) => 7 + i))
+    }),
+  )
+})
