@@ -111,7 +111,8 @@ export function createPolicyRunActivities(deps: PolicyRunDependencies) {
     }
     const began = Date.now()
     const ranges = await untilOpen(slice, run, began + SLICE_MS)
-    const passed = Date.now()
+    // The first slice only counts, so that the workflow can show at once how much there is to do.
+    if (run.total_ready_snapshot === null && ranges.length > 0) return
     let items = 0
     let failed = false
     const work = async (range: Range): Promise<boolean> => {
@@ -131,7 +132,7 @@ export function createPolicyRunActivities(deps: PolicyRunDependencies) {
     }
     // Settled, not all: nothing of this attempt may still be at work when the next one begins.
     const ends = await Promise.allSettled(ranges.map(work))
-    if (items > 0) await noteRate(scanDb, slice, items, Math.max(0.001, (Date.now() - passed) / 1000))
+    if (items > 0) await noteRate(scanDb, slice, items, Math.max(0.001, (Date.now() - began) / 1000))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     if (ends.every((end) => end.status === 'fulfilled' && end.value)) await complete(slice)
   }

@@ -6,7 +6,7 @@ import { readFigures, type StoreFigures } from '../store/health.ts'
 
 /**
  * `/metrics` for Prometheus: this process and its HTTP, and from Postgres, exact for all processes together, what
- * schedules do and wait for.
+ * schedules and policy runs do and wait for.
  */
 export function registerMetrics(
   app: FastifyInstance,
@@ -82,6 +82,22 @@ function renderFigures(figures: StoreFigures): string {
       figures.outboxAgeSeconds,
     ),
     metric('interlock_outbox_dead', 'gauge', 'Outbox rows that are dead-lettered', figures.outboxDead),
+    metric(
+      'interlock_policy_active_version',
+      'gauge',
+      'Policy version that the public sees',
+      figures.activePolicyVersion,
+    ),
+    metric(
+      'interlock_policy_evaluated_versions',
+      'gauge',
+      'Versions that every writer of an item evaluates',
+      figures.evaluatedVersions,
+    ),
+    metric('interlock_policy_runs_running', 'gauge', 'Policy runs that are running', figures.runsRunning),
+    metric('interlock_policy_runs_failing', 'gauge', 'Running policy runs whose batches fail', figures.runsFailing),
+    metric('interlock_policy_evaluations', 'gauge', 'Items that all policy runs evaluated', figures.evaluations),
+    metric('interlock_policy_evaluation_errors', 'gauge', 'Of them, errors', figures.evaluationErrors),
     `# HELP ${lateness} Applied − due\n# TYPE ${lateness} histogram\n${buckets.join('\n')}\n`,
     `${lateness}_bucket{le="+Inf"} ${figures.applied}\n${lateness}_sum ${figures.latenessSeconds}\n${lateness}_count ${figures.applied}\n`,
   ].join('')

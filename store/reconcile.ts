@@ -1,6 +1,8 @@
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Database, query } from './database.ts'
 import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
+import { failRun, nudgeRunAgain } from './policy-run-control.ts'
+import type { RunRow } from './policy-runs.ts'
 import { transaction } from './transaction.ts'
 
 /** Due this soon, a schedule is looked at in every run: two runs, so that one may fail. */
@@ -62,4 +64,32 @@ export async function nudgeAgain(db: Database, schedules: FlagSchedule[], run: s
     },
     { origin: { actor: 'interlock', door: 'schedule' } },
   )
+}
+
+/** Running policy runs without a message under way. They are few, so each is looked at every time. */
+export async function runsToCheck(db: Database): Promise<RunRow[]> {
+  return await query<RunRow>(
+    db,
+    `SELECT * FROM catalog_evaluation_runs r WHERE status = 'running'
+       AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.state <> 'dispatched' AND o.payload ->> 'runId' = r.id::text)
+     ORDER BY id`,
+  )
+}
+
+/** Sends a run's workflow on its way again. */
+export async function nudgeRun(db: Database, run: RunRow, because: string): Promise<void> {
+  await transaction(db, async (tx) => nudgeRunAgain(tx, run, because), {
+    origin: { actor: 'interlock', door: 'schedule' },
+  })
+}
+
+/** Ends a run whose workflow an operator terminated: that is meant to stop it, and it can be resumed. */
+export async function failTerminated(
+  db: Database,
+  run: RunRow,
+  by: { identity: string; reason?: string },
+): Promise<void> {
+  const { identity, reason } = by
+  const error = `its workflow was terminated by ${identity}${reason ? `: ${reason}` : ''}`
+  await transaction(db, (tx) => failRun(tx, run.id, error), { origin: { actor: identity, door: 'temporal', reason } })
 }

@@ -27,3 +27,13 @@ export async function identityOf(
   if (!cancelled?.identity) return UNKNOWN
   return { identity: cancelled.identity, ...(cancelled.cause && { reason: cancelled.cause }) }
 }
+
+/** Who terminated a workflow, and why, as its history has it. */
+export async function terminatorOf(client: Client, workflowId: string): Promise<{ identity: string; reason?: string }> {
+  const history = await client
+    .withDeadline(Date.now() + CALL_DEADLINE_MS, () => client.workflow.getHandle(workflowId).fetchHistory())
+    .catch(() => undefined)
+  const last = history?.events?.at(-1)?.workflowExecutionTerminatedEventAttributes
+  if (!last?.identity) return UNKNOWN
+  return { identity: last.identity, ...(last.reason && { reason: last.reason }) }
+}

@@ -1,7 +1,7 @@
-import { proxyActivities, setCurrentDetails } from '@temporalio/workflow'
+import { patched, proxyActivities, setCurrentDetails } from '@temporalio/workflow'
 import type { ReconcileActivities } from '../activities/reconcile.ts'
 
-const { reconcileFlagSchedules, purgeOldRows } = proxyActivities<ReconcileActivities>({
+const { reconcileFlagSchedules, reconcilePolicyRuns, purgeOldRows } = proxyActivities<ReconcileActivities>({
   startToCloseTimeout: '50s',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', maximumAttempts: 3 },
@@ -14,6 +14,7 @@ const { reconcileFlagSchedules, purgeOldRows } = proxyActivities<ReconcileActivi
 export async function reconcile(): Promise<{ looked: number; nudged: number }> {
   const healed = await reconcileFlagSchedules()
   setCurrentDetails(`Looked at ${healed.looked} schedules, nudged ${healed.nudged}.`)
+  if (patched('policy-runs')) await reconcilePolicyRuns()
   await purgeOldRows()
   return healed
 }

@@ -106,10 +106,10 @@ class Compiler {
 
   /** OFFSET 0 keeps Postgres from putting an expression back into every place that uses it. */
   private from(): string {
-    if (this.reads.size === 0) return ''
-    const columnsOf = (named: Map<string, string>) => [...named].map(([sql, name]) => `${sql} AS ${name}`).join(', ')
-    const read = `FROM (SELECT ${columnsOf(this.reads)} OFFSET 0) r`
-    return this.shared.size === 0 ? read : `FROM (SELECT *, ${columnsOf(this.shared)} ${read} OFFSET 0) s`
+    const columnsOf = (named: Map<string, string>) => [...named].map(([sql, name]) => `${sql} AS ${name}`)
+    const read = this.reads.size > 0 ? `FROM (SELECT ${columnsOf(this.reads).join(', ')} OFFSET 0) r` : ''
+    if (this.shared.size === 0) return read
+    return `FROM (SELECT ${[...this.reads.values(), ...columnsOf(this.shared)].join(', ')} ${read} OFFSET 0) s`
   }
 
   private readonly parameter: Parameter = (value, type) => {
@@ -166,9 +166,9 @@ class Compiler {
       case 'gte':
         return this.decided(field, `${this.number(field)} >= ${this.parameter(literal, 'float8')}`)
       case 'before':
-        return this.decided(field, `${this.date(field)} < ${this.instant(literal)}`)
+        return this.decidedDate(field, `${this.date(field)} < ${this.instant(literal)}`)
       case 'after':
-        return this.decided(field, `${this.date(field)} > ${this.instant(literal)}`)
+        return this.decidedDate(field, `${this.date(field)} > ${this.instant(literal)}`)
       case 'between': {
         const [from, to] = literal
         if (typeof from === 'number') {
@@ -176,7 +176,7 @@ class Compiler {
           return this.decided(field, `${this.number(field)} BETWEEN ${range}`)
         }
         const range = `${this.instant(from)} AND ${this.instant(to as typeof from)}`
-        return this.decided(field, `${this.date(field)} BETWEEN ${range}`)
+        return this.decidedDate(field, `${this.date(field)} BETWEEN ${range}`)
       }
       case 'contains':
         return this.contains(field, literal)
@@ -197,6 +197,12 @@ class Compiler {
   /** FALSE when the value is missing; NULL when `test` is NULL for another reason. */
   private decided(field: Field, test: string): string {
     return `coalesce(${test}, CASE WHEN ${this.missing(field)} THEN false END)`
+  }
+
+  // Reads no jsonb: a row of Postgres has 1664 columns at most, and a document has up to 1000 fields.
+  private decidedDate(field: Field, test: string): string {
+    const value = field.column ? SQL_COLUMNS[field.column] : this.read(field.path, 'text')
+    return `coalesce(${test}, CASE WHEN ${value} IS NULL THEN false END)`
   }
 
   /** The value as float8, NULL when it is not a number that can be computed with; see `toNumber`. */

@@ -155,7 +155,7 @@ function leafOf(leaf: Leaf, document: PolicyDocument, item: PolicyItem): Truth {
 
 function dateOf(field: Field, value: unknown): number | undefined {
   if (field.type === 'date') return value as number
-  return typeof value === 'string' ? parseDate(value) : undefined
+  return field.type === 'metadata' && typeof value === 'string' ? parseDate(value) : undefined
 }
 
 function isOf(type: string, field: Field, value: unknown): boolean {

@@ -45,7 +45,10 @@ export function items(count: number): object[] {
 }
 
 /** Makes a policy over HTTP; returns its id and version. */
-export async function makePolicy({ call }: TestApp, document: object = POLICY): Promise<{ id: string; version: number }> {
+export async function makePolicy(
+  { call }: TestApp,
+  document: object = POLICY,
+): Promise<{ id: string; version: number }> {
   const { status, body } = await call('POST', 'catalog-policies', { name: 'A policy', document })
   expect(status, JSON.stringify(body)).toBe(201)
   return body
@@ -60,10 +63,7 @@ export async function prepare({ call }: TestApp, policyId: string, options: obje
 
 /** Waits until a run is not running any more, and returns it. */
 export async function untilEnded({ call }: Pick<TestApp, 'call'>, runId: string) {
-  // biome-ignore lint/suspicious/noExplicitAny: looked at field by field
-  let run: any
-  await expect
-    .poll(async () => (run = (await call('GET', `catalog-policy-runs/${runId}`)).body).status, { timeout: 20_000 })
-    .not.toBe('running')
-  return run
+  const read = async () => (await call('GET', `catalog-policy-runs/${runId}`)).body
+  await expect.poll(async () => (await read()).status, { timeout: 20_000 }).not.toBe('running')
+  return await read()
 }

@@ -10,7 +10,7 @@ import { createTestDatabase, openTestDatabase } from '../helpers/database.ts'
 const db = openTestDatabase(await createTestDatabase(), { connections: 1, statementTimeoutMs: 30_000 })
 
 const ITEMS = 150
-const DOCUMENTS = 150
+const DOCUMENTS = 500
 
 const B = 2n ** 100n
 // Half the distance to the nearest double, and one either side of it.
@@ -235,11 +235,12 @@ const { condition, formula } = fc.letrec<{ condition: Condition; formula: Formul
       { weight: 2, arbitrary: fc.record({ sqrt: tie('formula') }) as fc.Arbitrary<Formula> },
       {
         weight: 2,
-        arbitrary: fc.record({
-          if: tie('condition'),
-          then: tie('formula'),
-          else: tie('formula'),
-        }) as fc.Arbitrary<Formula>,
+        arbitrary: fc
+          .tuple(tie('condition'), tie('formula'), tie('formula'))
+          .map(
+            (parts) =>
+              Object.fromEntries(['if', 'then', 'else'].map((key, i) => [key, parts[i]])) as unknown as Formula,
+          ),
       },
     ),
   }
@@ -377,3 +378,21 @@ it('nothing of a document is in the text of its SQL', () => {
     }),
   )
 })
+
+it.each([{ lt: 5 }, { before: '2020-01-01' }, { contains: 5 }])(
+  'Postgres takes 900 fields with %j',
+  async (operation) => {
+    const fields = Array.from({ length: 900 }, (_, i) => ({ field: `metadata.key${i}`, ...operation }))
+    const policy = PolicyDocument.parse({
+      rules: Array.from({ length: 90 }, (_, i) => {
+        return { reason: `r${i}`, verdict: 'pending', when: { any: fields.slice(i * 10, i * 10 + 10) } }
+      }),
+    })
+    const { from, status, reasons, relevance, values } = compilePolicy(policy, 1)
+    const { rows } = await db.pool.query(
+      `SELECT ${status} AS status, ${reasons} AS reasons, ${relevance} AS relevance FROM (SELECT '{}'::jsonb AS metadata) i ${from}`,
+      values,
+    )
+    expect(rows).toEqual([{ status: 'eligible', reasons: [], relevance: 0 }])
+  },
+)

@@ -30,18 +30,21 @@ describe('histories of open workflows', () => {
     expect(types.sort()).toEqual(Object.keys(workflows).sort())
   })
 
-  it('are there for every signal and every way to end', async () => {
+  it.each([
+    ['flagSchedule', ['cancel', 'nudge', 'reschedule']],
+    ['policyRun', ['cancel', 'nudge', 'pace', 'resume']],
+  ])('of %s are there for every signal and every way to end', async (type, expected) => {
     const signals = new Set<string>()
     const ends = new Set<string>()
-    for (const file of branches.flagSchedule ?? []) {
-      const { events } = JSON.parse(await readFile(new URL(`flagSchedule/${file}`, HISTORIES), 'utf8'))
+    for (const file of branches[type] ?? []) {
+      const { events } = JSON.parse(await readFile(new URL(`${type}/${file}`, HISTORIES), 'utf8'))
       for (const event of events) {
         const signal = event.workflowExecutionSignaledEventAttributes?.signalName
         if (signal) signals.add(signal)
       }
       ends.add(events.at(-1).eventType)
     }
-    expect([...signals].sort()).toEqual(['cancel', 'nudge', 'reschedule'])
+    expect([...signals].sort()).toEqual(expected)
     expect([...ends].sort()).toEqual([
       'EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED',
       'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED',
