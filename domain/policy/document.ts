@@ -40,7 +40,7 @@ export type Formula =
   | { sqrt: Formula }
   | { if: Condition; then: Formula; else: Formula }
 
-export interface Rule {
+interface Rule {
   reason: string
   verdict: 'ineligible' | 'pending'
   when: Condition

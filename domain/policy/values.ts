@@ -16,7 +16,7 @@ export const LIMIT_EXPONENT = 100
 export const TOO_LARGE = 2 ** LIMIT_EXPONENT
 export const SMALLEST = 2 ** -LIMIT_EXPONENT
 
-export const COLUMNS = {
+const COLUMNS = {
   id: 'number',
   title: 'text',
   mediaType: 'text',

@@ -241,6 +241,11 @@ describe('a formula that could overflow', () => {
     ['a part of a sum', { add: [1, { subtract: [power(11), 1] }] }, 'relevance.add.1.subtract.0 could give'],
     ['a quotient of quotients', { divide: [{ divide: [power(5), power(5)] }, 2] }, 'relevance could give'],
     ['the default', { multiply: [power(9), { field: 'id', default: 2 ** 99 }, 8] }, 'relevance could give'],
+    [
+      'a quotient by the rest of a difference',
+      { divide: [power(9), { subtract: [field, field] }] },
+      'relevance could give',
+    ],
     ['a sum of the largest', { add: [power(10), power(10)] }, 'relevance could give'],
     ['a branch', choice({ field: 'title', exists: true }, 1, power(11)), 'relevance.else could give'],
     ['a partial product', { multiply: [power(10), 1024, 2 ** -20] }, 'relevance could give'],

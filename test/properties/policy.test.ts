@@ -96,6 +96,7 @@ const json: fc.Arbitrary<string> = fc.oneof(
   { weight: 2, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }).map(String) },
   { weight: 3, arbitrary: fc.constantFrom(...STRINGS).map((text) => JSON.stringify(text)) },
   { weight: 2, arbitrary: fc.constantFrom(...DATES).map((text) => JSON.stringify(text)) },
+  { weight: 2, arbitrary: fc.constantFrom(...JUNK_DATES).map((text) => JSON.stringify(text)) },
   {
     weight: 1,
     arbitrary: fc
@@ -204,7 +205,7 @@ const leaf: fc.Arbitrary<Condition> = fc.oneof(
   fc.record({ field: dateField, between: fc.tuple(instant, instant).map((pair) => sorted(pair, Date.parse)) }),
   ...(['before', 'after'] as const).map((operator) => fc.record({ field: dateField, [operator]: date })),
   fc.record({ field: textField, contains: text.filter((literal) => literal !== '') }),
-  fc.record({ field: metaField, contains: fc.oneof(number, fc.boolean()) }),
+  fc.record({ field: metaField, contains: fc.oneof(fc.constantFrom(0, 5), number, fc.boolean()) }),
   fc.record({ field: anyField, exists: fc.boolean() }),
   fc.record({ field: anyField, is: fc.constantFrom('string', 'number', 'boolean', 'array', 'object', 'date') }),
 ) as fc.Arbitrary<Condition>
