@@ -89,5 +89,11 @@ function readLine(line: string): MediaItemLine | string {
   }
   const parsed = MediaItemLine.safeParse(json)
   if (parsed.success) return parsed.data
-  return parsed.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(' ')).join('; ')
+  return parsed.error.issues
+    .flatMap((issue) => {
+      const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined]
+      return keys.map((key) => [[...issue.path, key].filter((part) => part !== undefined).join('.'), issue.message])
+    })
+    .map((parts) => parts.filter(Boolean).join(' '))
+    .join('; ')
 }

@@ -172,7 +172,7 @@ export async function resumeRun(tx: Transaction, runId: string): Promise<StoredR
   const before = await lockRun(tx, runId)
   if (before.status !== 'failed') {
     throw new Problem('run-not-failed', `The run is ${before.status}; only one that failed can be resumed.`, {
-      members: { status: before.status },
+      members: { runStatus: before.status },
     })
   }
   refuseActive(await lockPolicy(tx, before.target_policy_id))
@@ -222,7 +222,7 @@ function refuseNotRunning(row: RunRow): void {
     'run-not-running',
     `The run is ${row.status}${row.finished_at ? ` since ${row.finished_at.toISOString()}` : ''}.`,
     {
-      members: { status: row.status },
+      members: { runStatus: row.status },
     },
   )
 }

@@ -137,7 +137,7 @@ export function counters({ processed, eligible, ineligible, pending, errors }: R
 export async function requireEvaluations(db: Database, run: RunRow): Promise<void> {
   if (run.status !== 'success' && run.status !== 'promoted') {
     throw new Problem('run-not-complete', `The run is ${run.status}; there is a diff once it is a success.`, {
-      members: { status: run.status },
+      members: { runStatus: run.status },
     })
   }
   for (const version of [run.target_policy_version, run.base_policy_version]) {

@@ -1,7 +1,8 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { MediaItem, MediaItemContent, MediaItemId, MediaItemPatch } from '../../domain/media-item.ts'
+import { Problem } from '../../domain/problems.ts'
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { deleteItem, getItem, patchItem, putItem } from '../../store/media-items.ts'
@@ -16,20 +17,7 @@ const etag = ({ version }: MediaItem) => ({ etag: `"${version}"` })
 
 export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
-    app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
-
-    app.post('/media-items/import', {
-      schema: {
-        tags,
-        summary: 'Write many items: one JSON object a line (`application/x-ndjson`)',
-        description:
-          'A line is written as by PUT. Lines that are wrong are reported by number, the others are written, 500 in a transaction; sent again, they change nothing.',
-        querystring: strict(reasonQuery),
-        consumes: ['application/x-ndjson'],
-        response: { 200: ok(ImportReport), ...writeProblems('import-interrupted') },
-      },
-      handler: async (request, reply) => reply.send(await importItems(db, request.body as Readable, originOf(request))),
-    })
+    await app.register(importRoute(db))
 
     app.get('/media-items/:id', {
       schema: {
@@ -98,6 +86,34 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         return reply.send(await write(db, request, (tx) => deleteItem(tx, request.params.id, expected)))
+      },
+    })
+  }
+}
+
+// Apart, because its body is a stream of another type.
+function importRoute(db: Database): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
+
+    app.post('/media-items/import', {
+      schema: {
+        tags,
+        summary: 'Write many items: one JSON object a line (`application/x-ndjson`)',
+        description:
+          'A line is written as by PUT. Lines that are wrong are reported by number, the others are written, 500 in a transaction; sent again, they change nothing.',
+        querystring: strict(reasonQuery),
+        consumes: ['application/x-ndjson'],
+        body: z.any().meta({ description: 'Lines, each a JSON object with an id and the fields of PUT' }),
+        response: { 200: ok(ImportReport), ...writeProblems('import-interrupted') },
+      },
+      handler: async (request, reply) => {
+        const { body } = request
+        if (!(body instanceof Readable)) {
+          throw new Problem('unsupported-media-type', 'Send lines of JSON, with the content type application/x-ndjson.')
+        }
+        return reply.send(await importItems(db, body, originOf(request)))
       },
     })
   }
