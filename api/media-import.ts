@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { MediaItemLine } from '../domain/media-item.ts'
@@ -6,6 +5,7 @@ import { Problem } from '../domain/problems.ts'
 import type { Database } from '../store/database.ts'
 import { putItems } from '../store/media-items.ts'
 import { transaction } from '../store/transaction.ts'
+import { linesOf } from './lines.ts'
 
 /** Items in a transaction: it holds the barrier's shared side for about 20 ms, so that a run that begins hardly waits. */
 const BATCH = 500
@@ -48,9 +48,9 @@ export async function importItems(
     report.unchanged += result.unchanged
   }
   try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of linesOf(stream, LONGEST_LINE)) {
       report.lines++
-      if (line.trim() === '') continue
+      if (line?.trim() === '') continue
       const item = readLine(line)
       if (typeof item === 'string') {
         report.failed++
@@ -62,7 +62,6 @@ export async function importItems(
       batch.set(item.id, item)
       if (batch.size === BATCH) await flush()
     }
-    if (!stream.readableEnded) throw new Error('The request broke off')
     await flush()
     return report
   } catch (error) {
@@ -79,8 +78,8 @@ export async function importItems(
 }
 
 /** The item of a line, or what is wrong with it. */
-function readLine(line: string): MediaItemLine | string {
-  if (line.length > LONGEST_LINE) return `is longer than ${LONGEST_LINE} characters`
+function readLine(line: string | undefined): MediaItemLine | string {
+  if (line === undefined) return `is longer than ${LONGEST_LINE} characters`
   let json: unknown
   try {
     json = JSON.parse(line)

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadDemo } from './demo.ts'
+import { loadDemoCatalog } from './demo-catalog.ts'
 import { createPidsFile, endLeftovers } from './leftovers.ts'
 import { lockDataDir } from './lock.ts'
 import { nodeService, runNode } from './node-process.ts'
@@ -140,16 +141,27 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
     }
   }
 
-  /** Once per data directory; a demo that fails is no reason to take the stack down. */
+  /**
+   * The flags once per data directory, the catalog once per database; a demo that fails is no reason to take the stack
+   * down.
+   */
   async function demo(childEnv: NodeJS.ProcessEnv) {
     const secret = childEnv.INTERLOCK_JWT_SECRET
-    if (!settings.demo || !secret || existsSync(dataDir.demoLoaded)) return
+    if (!settings.demo || !secret) return
     try {
       const token = await createToken({ secret, subject: 'demo', role: 'admin', expiresIn: '5m' })
-      const made = await loadDemo({ url: apiUrl(settings), token })
-      await writeFile(dataDir.demoLoaded, `${new Date().toISOString()}\n`)
-      if (made.length > 0) say(`Demo flags: ${made.join(', ')} (INTERLOCK_DEMO=0 for none)`)
+      const api = { url: apiUrl(settings), token }
+      if (!existsSync(dataDir.demoLoaded)) {
+        const made = await loadDemo(api)
+        await writeFile(dataDir.demoLoaded, `${new Date().toISOString()}\n`)
+        if (made.length > 0) say(`Demo flags: ${made.join(', ')} (INTERLOCK_DEMO=0 for none)`)
+      }
+      const begun = Date.now()
+      const films = await loadDemoCatalog(api)
+      if (films === undefined) return
+      say(`Demo catalog: ${films.toLocaleString('en')} films, policy 1 live, policy 2 ready to prepare${since(begun)}`)
     } catch (error) {
+      stopping.signal.throwIfAborted()
       say(`${(error as Error).message} (the stack runs on without it)`)
     }
   }

@@ -9,7 +9,7 @@ const METADATA_RULE =
   'must be a JSON object, at most 32 deep, of numbers that a double can hold and text of valid Unicode without NUL'
 
 export const MediaItemId = z.int({ error: ID_RULE }).min(1, ID_RULE).max(Number.MAX_SAFE_INTEGER, ID_RULE)
-export const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
+const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
 
 const line = Text.refine((text) => text.isWellFormed(), 'must be valid Unicode')
 const Title = line.nullable().meta({ example: 'Playtime' })

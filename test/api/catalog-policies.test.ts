@@ -112,9 +112,11 @@ describe('media items', () => {
       'not json',
       JSON.stringify(itemOf(9_102)),
       '{"id": 9103, "metadata": {"budget": 1e400}}',
-      JSON.stringify({ ...itemOf(9_102), title: 'the later line wins' }),
+      JSON.stringify({ ...itemOf(9_102), title: 'the later\u2028line wins' }),
       '[]',
       JSON.stringify({ id: 9_104, releasedAt: '2020-01-01T00:00:00Z' }),
+      JSON.stringify({ id: 9_105, title: 'x'.repeat(300_000) }),
+      JSON.stringify({ id: 9_106, title: 'é😀' }),
     ]
     const send = async () => {
       const response = await app.app.inject({
@@ -126,12 +128,12 @@ describe('media items', () => {
       return response.json()
     }
     const report = await send()
-    expect(report).toMatchObject({ lines: 9, created: 3, updated: 1, failed: 4 })
-    expect(report.errors.map(({ line }: { line: number }) => line)).toEqual([3, 4, 6, 8])
+    expect(report).toMatchObject({ lines: 11, created: 4, updated: 1, failed: 5 })
+    expect(report.errors.map(({ line }: { line: number }) => line)).toEqual([3, 4, 6, 8, 10])
     expect(report.errors[0].message).toContain('titel')
-    expect((await call('GET', 'media-items/9102')).body.title).toBe('the later line wins')
+    expect((await call('GET', 'media-items/9102')).body.title).toBe('the later\u2028line wins')
     // Both lines of 9102 are written again, the other ones are as they were.
-    expect(await send()).toMatchObject({ created: 0, updated: 2, unchanged: 2, failed: 4 })
+    expect(await send()).toMatchObject({ created: 0, updated: 2, unchanged: 3, failed: 5 })
   })
 
   it('an import of another type is refused', async () => {
