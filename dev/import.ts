@@ -10,8 +10,6 @@ const LINES = 5_000
 const LARGE = 16 * 1024 * 1024
 /** The API answers within five minutes, or not at all. */
 const PATIENCE_MS = 300_000
-/** What some tools, the API's line reader among them, take for the end of a line; JSON may have the last two in its text. */
-const OTHER_LINE_ENDS = /[\r\u2028\u2029]/g
 
 type Counts = Pick<ImportReport, 'lines' | 'created' | 'updated' | 'unchanged' | 'failed'>
 
@@ -58,7 +56,7 @@ async function* batches(input: AsyncIterable<string>, most: number): AsyncGenera
   let batch: string[] = []
   let size = 0
   for await (const line of linesOf(input)) {
-    batch.push(line.replace(/\r$/, '').replace(OTHER_LINE_ENDS, escaped))
+    batch.push(line)
     size += line.length
     if (batch.length < most && size < LARGE) continue
     yield batch
@@ -77,10 +75,6 @@ async function* linesOf(input: AsyncIterable<string>): AsyncGenerator<string> {
     if (rest.length > LARGE) throw new Error(`A line of more than ${LARGE} characters: is this NDJSON?`)
   }
   if (rest !== '') yield rest
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 async function send({ url, token }: ImportOptions, lines: string[]): Promise<ImportReport> {

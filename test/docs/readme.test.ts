@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { loadDemoCatalog } from '../../dev/demo-catalog.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 import { startTestWorker } from '../helpers/worker.ts'
@@ -36,6 +37,36 @@ it("the README's two-minute tour works when pasted", async () => {
   expect(twice).toMatchObject({ status: 409, type: '/problems/schedule-cancelled' })
   expect(refused).toMatchObject({ status: 400, errors: [{ field: 'scheduledAt' }, { field: 'updates' }] })
   expect(answers).toHaveLength(9)
+})
+
+it("the README's tour of policies works when pasted", async () => {
+  const token = await app.token('admin')
+  await loadDemoCatalog({ url: baseUrl, token })
+  const [, setUp = ''] = /## Two minutes with curl.*?```sh\n(.*?)\n\n/s.exec(readme) ?? []
+  const [, tour = ''] = /### A policy, beside the live one\n\n```sh\n(.*?)```/s.exec(readme) ?? []
+  const script = `${setUp}\n${tour}`
+    .replace(/^API=.*$/m, `API=${baseUrl}/api/admin`)
+    .replace(/^TOKEN=.*$/m, `TOKEN=${token}`)
+    .replaceAll('http://127.0.0.1:3000', baseUrl)
+  expect(script).not.toContain('npm run')
+  const { stdout } = await promisify(execFile)('bash', ['-euc', script])
+  const [run, diff, refused, promoted, items, back] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(run).toMatchObject({ status: 'success', processed: 3_201, coverage: 1, readyToPromote: true })
+  expect(diff.samples.regressions).toHaveLength(2)
+  expect(refused).toMatchObject({
+    status: 400,
+    blockingReasons: [`${diff.regressions} items would disappear, more than 100`],
+  })
+  expect(readme).toContain(`400: ${diff.regressions} films would disappear`)
+  expect(promoted).toMatchObject({ success: true, policyVersion: 2, previousVersion: 1 })
+  expect(items).toHaveLength(2)
+  expect(back).toMatchObject({ status: 'running' })
+  await expect
+    .poll(async () => (await app.call('GET', `catalog-policy-runs/${back.runId}`)).body.status)
+    .toBe('promoted')
 })
 
 it('the README names every setting, and no other', async () => {
