@@ -23,7 +23,7 @@ const app = await build({
   db,
   scanDb,
   names,
-  temporal: { lastPoll: () => lastPoll(connection, namespace, names.queues.timers) },
+  temporal: { lastPoll: () => lastPoll(connection, namespace, names.queues) },
 })
 await app.listen({ port: config.PORT, host: config.HOST })
 

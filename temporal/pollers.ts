@@ -1,18 +1,26 @@
 import type { Connection } from '@temporalio/client'
+import type { TemporalNames } from './ids.ts'
 
 // A worker's poll lasts a minute at most; one that has not asked for longer is gone, though the server still lists it.
 const GONE_AFTER_S = 70
 
 /**
- * Seconds since a worker last asked `taskQueue` for workflow tasks; undefined when none does.
+ * Seconds since every one of the queues was last asked for workflow tasks; undefined when one of them is not asked.
  *
  * @throws when Temporal does not answer
  */
 export async function lastPoll(
   connection: Connection,
   namespace: string,
-  taskQueue: string,
+  queues: TemporalNames['queues'],
 ): Promise<number | undefined> {
+  const polls = await Promise.all(Object.values(queues).map((queue) => lastPollOf(connection, namespace, queue)))
+  return polls.reduce((oldest, poll) =>
+    oldest === undefined || poll === undefined ? undefined : Math.max(oldest, poll),
+  )
+}
+
+async function lastPollOf(connection: Connection, namespace: string, taskQueue: string): Promise<number | undefined> {
   const { pollers } = await connection.withDeadline(Date.now() + 2_500, () =>
     connection.workflowService.describeTaskQueue({
       namespace,

@@ -41,7 +41,7 @@ const worker = await startWorker({
   log,
 })
 await ensureReconciler(client, names)
-log.info({ namespace, taskQueue: names.queues.timers }, 'Worker is running')
+log.info({ namespace, taskQueues: Object.values(names.queues) }, 'Worker is running')
 
 onShutdown(log, async () => {
   await worker.stop()

@@ -45,7 +45,7 @@ export async function createTestApp(databaseUrl: string, { log = quiet as Log } 
   const db = openTestDatabase(databaseUrl, { dispatcher, connections: 20, log })
   const scanDb = openScanDatabase({ url: databaseUrl, log, dispatcher })
   const config = readConfig({ DATABASE_URL: databaseUrl, INTERLOCK_JWT_SECRET: SECRET })
-  const temporal = { lastPoll: () => lastPoll(connection, namespace, names.queues.timers) }
+  const temporal = { lastPoll: () => lastPoll(connection, namespace, names.queues) }
   const app = await build({ config, log, db, scanDb, names, temporal })
   afterAll(async () => {
     await app.close()
