@@ -120,8 +120,8 @@ async function lockItem(tx: Transaction, id: number, expectedVersion: number | u
 }
 
 /**
- * Evaluates items as they were just written, for the given versions. Newer wins: a run may write its evaluation of the item
- * as it was before.
+ * Evaluates items as they were just written, for the given versions. Their rows are locked, so nothing newer can be there; a
+ * run may have evaluated them as they were before.
  */
 async function evaluateItems(tx: Transaction, versions: EvaluatedVersion[], rows: ItemRow[]): Promise<void> {
   const ready = rows.filter((row) => row.ingestion_status === 'ready' && !row.deleted_at).sort((a, b) => a.id - b.id)
@@ -130,14 +130,13 @@ async function evaluateItems(tx: Transaction, versions: EvaluatedVersion[], rows
     ready.map((row) => ({ id: row.id, version, itemVersion: row.version, ...interpret(document, toPolicyItem(row)) })),
   )
   await tx.query(
-    `INSERT INTO media_catalog_evaluations AS old (media_item_id, policy_version, item_version, status, reasons, relevance)
+    `INSERT INTO media_catalog_evaluations (media_item_id, policy_version, item_version, status, reasons, relevance)
      SELECT id, version, "itemVersion", status, reasons, relevance
      FROM jsonb_to_recordset($1::jsonb) AS new(id bigint, version integer, "itemVersion" integer, status evaluation_status,
        reasons text[], relevance double precision)
      ORDER BY version, id
      ON CONFLICT (media_item_id, policy_version) DO UPDATE SET item_version = excluded.item_version,
-       status = excluded.status, reasons = excluded.reasons, relevance = excluded.relevance, evaluated_at = excluded.evaluated_at
-     WHERE old.item_version < excluded.item_version`,
+       status = excluded.status, reasons = excluded.reasons, relevance = excluded.relevance, evaluated_at = excluded.evaluated_at`,
     [JSON.stringify(evaluations satisfies (Evaluation & { id: number })[])],
   )
 }

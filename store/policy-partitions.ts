@@ -16,9 +16,14 @@ export function partitionOf(version: number): string {
  */
 export async function ensurePartition(tx: Transaction, version: number): Promise<void> {
   const name = partitionOf(version)
-  const [existing] = await tx.query('SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass($1)', [name])
-  if (existing) return
+  const [existing] = await tx.query<{ pending: boolean }>(
+    'SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = to_regclass($1)',
+    [name],
+  )
+  if (existing && !existing.pending) return
   await tx.query(`SET LOCAL lock_timeout = '2s'`)
+  // Dropping it was interrupted.
+  if (existing) await tx.query(`ALTER TABLE media_catalog_evaluations DETACH PARTITION ${name} FINALIZE`)
   await tx.query(`DROP TABLE IF EXISTS ${name}`)
   await tx.query(
     `CREATE TABLE ${name} (LIKE media_catalog_evaluations INCLUDING ALL, CHECK (policy_version = ${version}))`,
@@ -47,7 +52,8 @@ export async function dropUnusedPartitions(db: Database): Promise<number[]> {
      WHERE NOT EXISTS (SELECT FROM evaluated_versions e WHERE e.version = p.version)
        AND NOT EXISTS (SELECT FROM catalog_evaluation_runs r WHERE r.target_policy_id = p.id
          AND coalesce(r.finished_at, 'infinity') > now() - interval '${KEPT_DAYS} days')
-     ORDER BY p.version`,
+     -- Postgres detaches one at a time: what was interrupted comes first.
+     ORDER BY 3 DESC, p.version`,
   )
   const client = await db.pool.connect()
   try {

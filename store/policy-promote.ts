@@ -104,11 +104,9 @@ export async function promote(tx: Transaction, runId: string, gate: Gate): Promi
   return { run: toRun(promoted as RunRow), coverage, previousVersion, revision }
 }
 
-/** The one place where the active version changes: from the one that was seen under its lock. */
+/** The one place where the active version changes: by compare-and-set, from the one that was seen. */
 async function activate(tx: Transaction, version: number): Promise<number | null> {
-  const [active] = await tx.query<{ version: number }>(
-    'SELECT version FROM catalog_policies WHERE is_active FOR NO KEY UPDATE',
-  )
+  const [active] = await tx.query<{ version: number }>('SELECT version FROM catalog_policies WHERE is_active')
   const seen = active?.version ?? null
   const moved = await tx.query(
     `UPDATE catalog_policies SET is_active = false WHERE is_active AND version = $1 RETURNING 1`,

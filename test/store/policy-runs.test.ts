@@ -3,7 +3,7 @@ import type { PolicyDocument } from '../../domain/policy/document.ts'
 import { interpret } from '../../domain/policy/interpret.ts'
 import { expireEvaluated } from '../../store/evaluated-versions.ts'
 import { deleteItem, patchItem } from '../../store/media-items.ts'
-import { evaluateBatch } from '../../store/policy-batches.ts'
+import { evaluateBatch, Fenced } from '../../store/policy-batches.ts'
 import { dropUnusedPartitions, hasPartition, partitionOf } from '../../store/policy-partitions.ts'
 import { promoteRun } from '../../store/policy-promote.ts'
 import { cancelRun, failRun, resumeRun, rollbackRun } from '../../store/policy-run-control.ts'
@@ -54,16 +54,20 @@ const EDIT = `UPDATE media_items SET metadata = '{"adult": true}', version = ver
 describe('the writer barrier', () => {
   it('keeps a write that began before the cutoff from being missed by both its writer and the run', async () => {
     const dbs = await catalog(50)
-    const writer = await openWriter(dbs)
-    // It reads the list before the version is on it, and writes before the cutoff.
-    await writer.query(BARRIER)
-    expect((await writer.query('SELECT * FROM evaluated_versions')).rows).toEqual([])
-    await writer.query(EDIT, [1])
+    const [written, commit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const writing = asAlice(dbs.db, async (tx) => {
+      // It reads the list before the version is on it, and writes before the cutoff.
+      await patchItem(tx, 1, { metadata: { adult: true } })
+      written.resolve()
+      await commit.promise
+    })
+    await written.promise
     const policy = await addPolicy(dbs.db)
     const { runId } = await startRun(dbs.db, policy.id)
     await expect(drive(dbs, runId)).rejects.toMatchObject({ code: '55P03' })
     expect(await getRun(dbs.db, runId)).toMatchObject({ snapshot_cutoff: null, processed: 0 })
-    await writer.commit()
+    commit.resolve()
+    await writing
     expect(await drive(dbs, runId)).toBe(true)
     expect(await wrongEvaluations(dbs.db, policy.id)).toEqual([])
     expect((await readRun(dbs.scanDb, runId)).coverage).toBe(1)
@@ -155,6 +159,38 @@ describe('items that change during a run', () => {
     ).toEqual({ item_version: 2, status: 'ineligible' })
   })
 
+  it('between the look of a batch and its update: what the writer wrote stays', async () => {
+    const dbs = await catalog(20)
+    const policy = await addPolicy(dbs.db)
+    await drive(dbs, (await startRun(dbs.db, policy.id)).runId)
+    // Something to mend, so that the second run updates the row.
+    await one(dbs.db, `UPDATE media_catalog_evaluations SET status = 'pending' WHERE media_item_id = 3`)
+    const { runId } = await startRun(dbs.db, policy.id, { parallelism: 1 })
+    const { slice, ranges } = await claim(dbs, runId)
+    const writer = await openWriter(dbs)
+    await writer.query(EDIT, [3])
+    await writer.query(
+      `UPDATE media_catalog_evaluations SET item_version = 2, status = 'ineligible', reasons = '{adult}' WHERE media_item_id = 3`,
+    )
+    const batch = evaluateBatch(dbs.batchDb, slice, ranges[0] as (typeof ranges)[0])
+    await expect
+      .poll(() => one(dbs.db, `SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`))
+      .toEqual({ n: 1 })
+    await writer.commit()
+    expect(await batch).toMatchObject({ items: 20 })
+    const row = 'SELECT item_version, status FROM media_catalog_evaluations WHERE media_item_id = 3'
+    expect(await one(dbs.db, row)).toEqual({ item_version: 2, status: 'ineligible' })
+  })
+
+  it('an item that somebody removed by hand and made anew is evaluated as it is now', async () => {
+    const dbs = await catalog(5)
+    const live = await goLive(dbs)
+    await asAlice(dbs.db, (tx) => patchItem(tx, 1, { title: 'version 2' }))
+    await one(dbs.db, 'DELETE FROM media_items WHERE id IN (1, 2)')
+    await addItems(dbs.db, [1], { metadata: { adult: true } })
+    expect(await wrongEvaluations(dbs.db, live.id)).toEqual([])
+  })
+
   it('writers evaluate for every version that is live, being prepared, or kept, and for no other', async () => {
     const dbs = await catalog(5)
     const [old, live] = [await goLive(dbs), await goLive(dbs, STRICTER)]
@@ -173,6 +209,17 @@ describe('items that change during a run', () => {
       { v: preparing.version, status: 'eligible' },
     ])
   })
+})
+
+it('a batch that is repeated within its slice is refused: its cursor has moved', async () => {
+  const dbs = await catalog(30)
+  const { runId } = await startRun(dbs.db, (await addPolicy(dbs.db)).id, { batchSize: 10, parallelism: 1 })
+  const { slice, ranges } = await claim(dbs, runId)
+  const range = ranges[0] as (typeof ranges)[0]
+  const answers = await Promise.allSettled([1, 2, 3].map(() => evaluateBatch(dbs.batchDb, slice, range)))
+  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  for (const answer of answers) if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(Fenced)
+  expect(await getRun(dbs.db, runId)).toMatchObject({ processed: 10 })
 })
 
 describe('an item that cannot be evaluated', () => {
@@ -377,6 +424,31 @@ describe('what is kept of a version', () => {
     const again = await startRun(dbs.db, policy.id)
     expect(await drive(dbs, again.runId)).toBe(true)
     expect(await contentOf(dbs.db, policy.version)).toBe(content)
+  })
+
+  it('a drop that was interrupted is finished later, or by preparing the version again', async () => {
+    const dbs = await catalog(10)
+    await goLive(dbs)
+    const policies = [await addPolicy(dbs.db), await addPolicy(dbs.db)]
+    for (const { id } of policies) {
+      const { runId } = await startRun(dbs.db, id)
+      await drive(dbs, runId)
+    }
+    await one(dbs.db, `DELETE FROM evaluated_versions WHERE why = 'ready'`)
+    await one(dbs.db, `UPDATE catalog_evaluation_runs SET finished_at = now() - interval '8 days'`)
+    const interrupt = async () => {
+      const reader = await openWriter(dbs)
+      await reader.query('SELECT count(*) FROM media_catalog_evaluations')
+      await expect(dropUnusedPartitions(dbs.scanDb)).rejects.toMatchObject({ code: '55P03' })
+      await reader.commit()
+    }
+    await interrupt()
+    const [first, second] = policies as [(typeof policies)[0], (typeof policies)[0]]
+    const { runId } = await startRun(dbs.db, first.id)
+    expect(await drive(dbs, runId)).toBe(true)
+    await interrupt()
+    expect(await dropUnusedPartitions(dbs.scanDb)).toEqual([second.version])
+    expect(await hasPartition(dbs.db, first.version)).toBe(true)
   })
 
   it('a second pass over unchanged items writes nothing, one over changed rules of evidence mends it', async () => {
