@@ -13,11 +13,17 @@ const ROOT = join(import.meta.dirname, '..')
 const READY_WITHIN_MS = 60_000
 /** Requests to the API and calls to Temporal under way at once. */
 const AT_ONCE = 20
+const LOOK_EVERY_MS = 100
 const TIMER_STARTED = 17
 
 /** A running API and worker, each a process of its own. */
 export interface Application {
   names: TemporalNames
+  /**
+   * Sends an authenticated request; `path` is what follows `/api/admin/`. Returns the body of the reply.
+   * @throws when the reply is not a success
+   */
+  call<Body = unknown>(method: string, path: string, body?: object): Promise<Body>
   /** Creates schedules through HTTP, several at a time; returns their workflows' ids. */
   createSchedules(schedules: readonly { flagKey: string; dueAt: number }[]): Promise<string[]>
   /**
@@ -25,8 +31,8 @@ export interface Application {
    * @throws when it is later than `deadline` (as `Date.now()`) before they all do
    */
   untilArmed(workflowIds: readonly string[], deadline: number): Promise<void>
-  /** Waits until every workflow has closed. */
-  untilClosed(workflowIds: readonly string[]): Promise<void>
+  /** Waits until every workflow has closed; looks again after `everyMs`, 100 unless given. */
+  untilClosed(workflowIds: readonly string[], everyMs?: number): Promise<void>
   /** Keeps the reconciler from starting workflows for rows that were inserted without one. */
   pauseReconciler(): Promise<void>
   stop(): Promise<void>
@@ -74,10 +80,23 @@ export async function startApplication(options: {
     await connection.close()
     await Promise.all(processes.map((running) => running.stop()))
   }
-  const untilEach = (workflowIds: readonly string[], holds: (workflowId: string) => Promise<boolean>) =>
+  const untilEach = (
+    workflowIds: readonly string[],
+    holds: (workflowId: string) => Promise<boolean>,
+    everyMs = LOOK_EVERY_MS,
+  ) =>
     limit.map([...workflowIds], async (workflowId) => {
-      while (!(await holds(workflowId))) await wait(100)
+      while (!(await holds(workflowId))) await wait(everyMs)
     })
+  const call = async <Body>(method: string, path: string, body?: object): Promise<Body> => {
+    const response = await fetch(`${url}/api/admin/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as Body
+  }
 
   try {
     await untilReady(url)
@@ -87,15 +106,11 @@ export async function startApplication(options: {
   }
   return {
     names,
+    call,
     createSchedules: (schedules) =>
       limit.map([...schedules], async ({ flagKey, dueAt }) => {
-        const response = await fetch(`${url}/api/admin/flags/${flagKey}/schedule`, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ scheduledAt: new Date(dueAt).toISOString(), updates: { enabled: true } }),
-        })
-        if (response.status !== 201) throw new Error(`POST schedule: ${response.status} ${await response.text()}`)
-        return ((await response.json()) as { workflowId: string }).workflowId
+        const schedule = { scheduledAt: new Date(dueAt).toISOString(), updates: { enabled: true } }
+        return (await call<{ workflowId: string }>('POST', `flags/${flagKey}/schedule`, schedule)).workflowId
       }),
     async untilArmed(workflowIds, deadline) {
       await untilEach(workflowIds, async (workflowId) => {
@@ -105,11 +120,9 @@ export async function startApplication(options: {
         return events?.some(({ eventType }) => eventType === TIMER_STARTED) ?? false
       })
     },
-    async untilClosed(workflowIds) {
-      await untilEach(
-        workflowIds,
-        async (id) => (await client.workflow.getHandle(id).describe()).status.name !== 'RUNNING',
-      )
+    async untilClosed(workflowIds, everyMs) {
+      const isClosed = async (id: string) => (await client.workflow.getHandle(id).describe()).status.name !== 'RUNNING'
+      await untilEach(workflowIds, isClosed, everyMs)
     },
     async pauseReconciler() {
       const pause = () => client.schedule.getHandle(names.reconciler).pause('benchmark')

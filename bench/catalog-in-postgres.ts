@@ -1,8 +1,9 @@
 import pg from 'pg'
 import { compilePolicy } from '../domain/policy/compile.ts'
 import type { PolicyDocument } from '../domain/policy/document.ts'
+import type { Stack } from './stack.ts'
 
-/** A catalog written by SQL, policies over it, and what a plain statement does with them: the limit of the machine. */
+// A catalog written by SQL, policies over it, and what a plain statement does with them: the limit of the machine.
 
 /** Five rules, one of them with an `all`, one on an array, and a formula. */
 export const POLICY: PolicyDocument = {
@@ -11,7 +12,12 @@ export const POLICY: PolicyDocument = {
     {
       reason: 'disliked',
       verdict: 'ineligible',
-      when: { all: [{ field: 'metadata.imdb.rating', lt: 4 }, { field: 'metadata.imdb.votes', gte: 1_000 }] },
+      when: {
+        all: [
+          { field: 'metadata.imdb.rating', lt: 4 },
+          { field: 'metadata.imdb.votes', gte: 1_000 },
+        ],
+      },
     },
     { reason: 'genre', verdict: 'ineligible', when: { field: 'metadata.genres', contains: 'reality' } },
     { reason: 'country', verdict: 'ineligible', when: { field: 'metadata.country', in: ['KP', 'XX'] } },
@@ -41,15 +47,16 @@ const INSERT = `
     timestamptz '1980-01-01Z' + (h % 16000) * interval '1 day',
     jsonb_build_object('imdb', jsonb_build_object('id', 'tt' || lpad(n::text, 8, '0'), 'rating', (h % 91 + 10) / 10.0,
         'votes', h % 50000), 'adult', h % 50 = 0, 'genres', to_jsonb((ARRAY['drama', 'comedy', 'crime', 'thriller', 'horror',
-        'romance', 'sci-fi', 'reality', 'documentary', 'animation', 'family', 'war'])[1 + h % 10:2 + h % 10 + n % 2]),
+        'romance', 'sci-fi', 'reality', 'documentary', 'animation', 'family', 'war'])[1 + h % 10:2 + h % 10 + h % 2]),
       'country', (ARRAY['US', 'GB', 'FR', 'DE', 'JP', 'KR', 'IN', 'XX'])[1 + h / 7 % 8], 'language', 'en',
-      'runtimeMinutes', 20 + h % 180, 'overview', repeat(md5(n::text) || ' ', 3 + n % 3))
+      'runtimeMinutes', 20 + h % 180, 'overview', repeat(md5(n::text) || ' ', 3 + h % 3))
       || CASE WHEN h % 20 = 7 THEN '{}' ELSE jsonb_build_object('certification', (ARRAY['G', 'PG', 'PG-13', 'R'])[1 + h % 4]) END,
     CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'ready' END, h % 100000 / 100.0
   FROM (SELECT n, hashint8(n) & 1073741823 AS h FROM generate_series(1, $1::bigint) AS n) s`
 
 /** What the rows must say about the catalog they measured on. */
-export const CATALOG = 'item metadata about 330 bytes of jsonb, 95 % ready; 5 rules and a formula; VACUUM ANALYZE before'
+export const CATALOG =
+  'item metadata about 360 bytes of jsonb, 95 % ready; 5 rules and a formula; VACUUM ANALYZE before'
 
 /** A connection with the settings of the server, as somebody with psql has it. */
 export async function connectPlain(url: string): Promise<pg.Client> {
@@ -58,12 +65,27 @@ export async function connectPlain(url: string): Promise<pg.Client> {
   return client
 }
 
-/** Fills a migrated database with items 1 to `count`. Returns how many of them are ready. */
-export async function insertCatalog(client: pg.Client, count: number): Promise<number> {
-  await client.query(INSERT, [count])
-  await client.query('VACUUM ANALYZE media_items')
-  const { rows } = await client.query(`SELECT count(*)::integer AS ready FROM media_items WHERE ingestion_status = 'ready'`)
-  return (rows[0] as { ready: number }).ready
+const catalogs = new WeakMap<Stack, Map<number, Promise<string>>>()
+
+/** Makes a database with items 1 to `count` and returns its URL. They are generated once, then copied. */
+export async function createCatalog(stack: Stack, name: string, count: number): Promise<string> {
+  const made = catalogs.get(stack) ?? new Map<number, Promise<string>>()
+  catalogs.set(stack, made)
+  const source = made.get(count) ?? generateCatalog(stack, count)
+  made.set(count, source)
+  return await stack.createDatabase(name, await source)
+}
+
+async function generateCatalog(stack: Stack, count: number): Promise<string> {
+  const name = `template_catalog_${count}`
+  const client = await connectPlain(await stack.createDatabase(name))
+  try {
+    await client.query(INSERT, [count])
+    await client.query('VACUUM ANALYZE media_items')
+  } finally {
+    await client.end()
+  }
+  return name
 }
 
 /** The partition of a version. */
@@ -87,11 +109,12 @@ export async function evaluateInOne(
   version: number,
   conflict = '',
 ): Promise<void> {
-  const { from, status, reasons, relevance, values } = compilePolicy(document, 1)
+  const { over, values } = compilePolicy(document, 1)
+  const ready = `(SELECT * FROM media_items WHERE ingestion_status = 'ready' AND deleted_at IS NULL)`
   await client.query(
     `INSERT INTO ${evaluationsOf(version)} (media_item_id, policy_version, item_version, status, reasons, relevance)
-     SELECT i.id, ${version}, i.version, (${status})::evaluation_status, ${reasons}, ${relevance}
-     FROM (SELECT * FROM media_items WHERE ingestion_status = 'ready' AND deleted_at IS NULL) i ${from} ${conflict}`,
+     SELECT id, ${version}, version, status::evaluation_status, reasons, relevance FROM (${over(ready, ['id', 'version'])}) v
+     ${conflict}`,
     values,
   )
 }

@@ -4,11 +4,21 @@ import { parseArgs } from 'node:util'
 import { burst } from './burst.ts'
 import { effect } from './effect.ts'
 import { firing } from './firing.ts'
+import { policy } from './policy.ts'
+import { policyCancel } from './policy-cancel.ts'
+import { policyWrites } from './policy-writes.ts'
 import { beginReport, render, writeReport } from './report.ts'
 import type { BenchmarkRow } from './row.ts'
 import { startStack } from './stack.ts'
 
-const ROWS: Record<string, BenchmarkRow> = { firing, burst, effect }
+const ROWS: Record<string, BenchmarkRow> = {
+  firing,
+  burst,
+  effect,
+  policy,
+  'policy-writes': policyWrites,
+  'policy-cancel': policyCancel,
+}
 const USAGE = `npm run bench -- [--only ${Object.keys(ROWS).join(',')}] [--quick]`
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } })

@@ -45,3 +45,13 @@ export function atMost(what: string, goalMs: number, resultMs: number): Verdict 
 export function none(what: string, count: number): Verdict {
   return { what, goal: '0', result: String(count), pass: count === 0 }
 }
+
+/** A goal of the form "at least so many times as much". */
+export function atLeastTimes(what: string, goal: number, result: number): Verdict {
+  return { what, goal: `≥ ${goal.toFixed(2)}`, result: result.toFixed(2), pass: result >= goal }
+}
+
+/** A goal of the form "at most so many times as much". */
+export function atMostTimes(what: string, goal: number, result: number): Verdict {
+  return { what, goal: `≤ ${goal.toFixed(2)}`, result: result.toFixed(2), pass: result <= goal }
+}

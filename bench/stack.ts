@@ -12,8 +12,11 @@ import { type Application, startApplication } from './application.ts'
 export interface Stack {
   temporalAddress: string
   versions: { postgres: string; temporal: string }
-  /** Makes a migrated database and returns its URL: each competitor has its own. */
-  createDatabase(name: string): Promise<string>
+  /**
+   * Makes a migrated database and returns its URL: each competitor has its own. With `copyOf`, a copy of another database
+   * that nobody is connected to.
+   */
+  createDatabase(name: string, copyOf?: string): Promise<string>
   /** Starts an API and a worker on a database; `prefix` keeps their workflows and queues apart. */
   startApplication(databaseUrl: string, prefix: string): Promise<Application>
   /** Ends everything and removes its files. */
@@ -50,8 +53,12 @@ export async function startStack(): Promise<Stack> {
     return {
       temporalAddress: temporal.address,
       versions: { postgres: version?.server_version ?? '?', temporal: await serverVersion() },
-      async createDatabase(name) {
-        await select(onServer('postgres'), `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE ${TEMPLATE}`)
+      async createDatabase(name, copyOf = TEMPLATE) {
+        const [database, template] = [name, copyOf].map((raw) => pg.escapeIdentifier(raw))
+        await select(
+          onServer('postgres'),
+          `CREATE DATABASE ${database} TEMPLATE ${template} ${copyOf === TEMPLATE ? '' : 'STRATEGY file_copy'}`,
+        )
         return onServer(name)
       },
       async startApplication(databaseUrl, prefix) {

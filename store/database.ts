@@ -83,7 +83,7 @@ export function openScanDatabase(options: Omit<DatabaseOptions, 'name'>): Databa
  * version's partition is empty: index lookups, whatever the statistics say.
  */
 export function openBatchDatabase(options: Omit<DatabaseOptions, 'name'>): Database {
-  const off = ['seqscan', 'hashjoin', 'mergejoin', 'bitmapscan'].map((method) => `enable_${method}=off`)
+  const off = ['seqscan', 'hashjoin', 'nestloop', 'bitmapscan', 'sort'].map((method) => `enable_${method}=off`)
   const settings = [...off, 'plan_cache_mode=force_generic_plan', 'jit=off']
   return openDatabase({ connections: 10, statementTimeoutMs: 30_000, settings, ...options, name: 'batch' })
 }

@@ -3,7 +3,7 @@ import type { PolicyDocument } from '../domain/policy/document.ts'
 import { explainErrors } from '../domain/policy/interpret.ts'
 import { ERROR_SAMPLES, type ErrorSample, STACK_CHARACTERS } from '../domain/policy-run.ts'
 import { type Database, sqlState } from './database.ts'
-import { ITEM_COLUMNS, type ItemRow, toPolicyItem } from './media-item-rows.ts'
+import { ITEM_COLUMNS, type ItemRow, READY, toPolicyItem } from './media-item-rows.ts'
 import { partitionOf } from './policy-partitions.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
@@ -94,23 +94,30 @@ async function evaluate(tx: Transaction, slice: Slice, range: Range, limit: numb
 const statements = new WeakMap<PolicyDocument, { text: string; values: unknown[] }>()
 
 /**
- * One statement, so that a batch is one round trip: select, evaluate, write what is new or differs, move the cursor, count. What a writer changed since our look stays.
- * Insert and update instead of ON CONFLICT, which costs a third of the speed; what others insert meanwhile raises 23505.
+ * One statement, so that a batch is one round trip: select, evaluate, write what is new or differs (but not what a writer
+ * has changed since our look), move the cursor, count. The run's row comes last, since other ranges wait for it. Insert and update instead of ON CONFLICT, which costs a third of the speed; what others insert meanwhile raises 23505.
  */
 function batchStatement({ document, version }: Slice): { text: string; values: unknown[] } {
   const made = statements.get(document)
   if (made) return made
-  const { from, status, reasons, relevance, values } = compilePolicy(document, 7)
+  const { over, values } = compilePolicy(document, 7)
   const partition = partitionOf(version)
-  const text = `WITH evaluated AS MATERIALIZED (
-    SELECT i.id, i.version, (${status})::evaluation_status AS status, ${reasons} AS reasons, ${relevance} AS relevance,
-      e.item_version AS was_version, e.status AS was_status, e.reasons AS was_reasons, e.relevance AS was_relevance
-    FROM (SELECT * FROM media_items
-      WHERE id > $3 AND id <= $4 AND ingestion_status = 'ready' AND deleted_at IS NULL
+  const found = ['version', 'status', 'reasons', 'relevance'].map((column) => `was_${column}`)
+  // The items of the batch with what there is of them already, both in the order of the key: a merge join reads each once.
+  // Looking them up one by one took a sixth longer.
+  const page = `(SELECT i.*, e.* FROM (SELECT * FROM media_items
+      WHERE id > $3 AND id <= $4 AND ${READY}
         AND updated_at <= (SELECT snapshot_cutoff FROM catalog_evaluation_runs WHERE id = $1)
       ORDER BY id LIMIT $5) i
-    LEFT JOIN LATERAL (SELECT * FROM ${partition} WHERE media_item_id = i.id OFFSET 0) e ON true
-    ${from}
+    LEFT JOIN (SELECT media_item_id, item_version AS was_version, status AS was_status, reasons AS was_reasons,
+        relevance AS was_relevance
+      FROM ${partition} WHERE media_item_id > $3 AND media_item_id <= $4 ORDER BY media_item_id OFFSET 0) e
+      ON e.media_item_id = i.id)`
+  const text = `WITH evaluated AS MATERIALIZED (
+    SELECT id, version, status::evaluation_status AS status, reasons, relevance, ${found.join(', ')},
+      (was_version, was_status, was_reasons, was_relevance) IS DISTINCT FROM
+        (version, status::evaluation_status, reasons, relevance) AS differs
+    FROM (${over(page, ['id', 'version', ...found])}) v
   ), inserted AS (
     INSERT INTO ${partition} (media_item_id, policy_version, item_version, status, reasons, relevance)
     SELECT id, ${version}, version, status, reasons, relevance FROM evaluated WHERE was_version IS NULL
@@ -118,8 +125,10 @@ function batchStatement({ document, version }: Slice): { text: string; values: u
     UPDATE ${partition} e SET item_version = v.version, status = v.status, reasons = v.reasons, relevance = v.relevance,
       evaluated_at = now()
     FROM evaluated v
-    WHERE e.media_item_id = v.id AND e.item_version = v.was_version AND (v.was_version, v.was_status, v.was_reasons, v.was_relevance)
-      IS DISTINCT FROM (v.version, v.status, v.reasons, v.relevance)
+    -- The list makes it an index condition: with the join alone, a plan that was made while the partition was empty read all
+    -- of it for every batch.
+    WHERE e.media_item_id = ANY (ARRAY(SELECT id FROM evaluated WHERE was_version IS NOT NULL AND differs))
+      AND v.id = e.media_item_id AND e.item_version = v.was_version
   ), counts AS (
     SELECT count(*)::integer AS items, max(id) AS last, count(*) FILTER (WHERE status = 'eligible')::integer AS eligible,
       count(*) FILTER (WHERE status = 'ineligible')::integer AS ineligible,
@@ -155,7 +164,7 @@ async function explain(tx: Transaction, { document }: Slice, ids: number[]): Pro
 /** Records that the next item of a range cannot be evaluated or written, and goes past it. */
 async function recordPoison(tx: Transaction, slice: Slice, range: Range, error: Error) {
   const [item] = await tx.query<{ id: number; version: number }>(
-    `SELECT id, version FROM media_items WHERE id > $1 AND id <= $2 AND ingestion_status = 'ready' AND deleted_at IS NULL
+    `SELECT id, version FROM media_items WHERE id > $1 AND id <= $2 AND ${READY}
        AND updated_at <= (SELECT snapshot_cutoff FROM catalog_evaluation_runs WHERE id = $3) ORDER BY id LIMIT 1`,
     [range.cursor, range.to, slice.runId],
   )

@@ -10,16 +10,20 @@ const COMPARED = `media_items i
   LEFT JOIN media_catalog_evaluations b ON b.media_item_id = i.id AND b.item_version = i.version AND b.policy_version = $2
   WHERE ${READY}`
 
-const CHANGE = `CASE
-    WHEN a.status = 'eligible' AND b.status IS DISTINCT FROM 'eligible' THEN 'regressions'
-    WHEN b.status = 'eligible' AND a.status IS DISTINCT FROM 'eligible' THEN 'improvements'
-    WHEN a.status IS DISTINCT FROM b.status OR a.reasons IS DISTINCT FROM b.reasons THEN 'reasonChanges'
+const changeOf = (before: string, after: string, differs: string) => `CASE
+    WHEN ${before} = 'eligible' AND ${after} IS DISTINCT FROM 'eligible' THEN 'regressions'
+    WHEN ${after} = 'eligible' AND ${before} IS DISTINCT FROM 'eligible' THEN 'improvements'
+    WHEN ${before} IS DISTINCT FROM ${after} OR ${differs} THEN 'reasonChanges'
     ELSE 'unchanged' END`
+const CHANGE = changeOf('a.status', 'b.status', 'a.reasons IS DISTINCT FROM b.reasons')
 
+// Grouped by what is in the rows; made into words only for the few groups.
 const COUNTS = `
-  SELECT ${CHANGE} AS change, coalesce(a.status::text, 'none') AS before, coalesce(b.status::text, 'none') AS after,
-    count(*)::integer AS items
-  FROM ${COMPARED} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
+  SELECT ${changeOf('a', 'b', 'differs')} AS change, coalesce(a::text, 'none') AS before, coalesce(b::text, 'none') AS after,
+    sum(items)::integer AS items
+  FROM (SELECT a.status AS a, b.status AS b, a.reasons IS DISTINCT FROM b.reasons AS differs, count(*)::integer AS items
+    FROM ${COMPARED} GROUP BY 1, 2, 3) g
+  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
 
 const SAMPLES = `
   SELECT ${CHANGE} AS change, i.id AS "mediaItemId", i.title, i.trending_score AS "trendingScore",

@@ -6,7 +6,7 @@ import { READY } from './media-item-rows.ts'
 import { Fenced, type Range, type Slice } from './policy-batches.ts'
 import { partitionOf } from './policy-partitions.ts'
 import { counters, emitRunEvent, type RunRow } from './policy-runs.ts'
-import { transaction } from './transaction.ts'
+import { type Transaction, transaction } from './transaction.ts'
 
 const origin = { actor: 'interlock', door: 'schedule' } as const
 
@@ -57,25 +57,24 @@ async function fixCutoff(db: Database, runId: string, fence: number): Promise<vo
 }
 
 /**
- * Counts what is to be evaluated, and cuts it into ranges of as many items each. Items only leave what was ready at the
- * cutoff, by an edit or a deletion, which their writers evaluate: so none is processed that is not counted here.
+ * Counts what is to be evaluated, and cuts it into ranges of about as many items each. Items only leave what was ready at
+ * the cutoff, by an edit or a deletion, which their writers evaluate: so none is processed that is not counted here.
  */
 async function countAndSplit(db: Database, runId: string, fence: number, parallelism: number): Promise<void> {
-  const cuts = Array.from({ length: parallelism }, (_, n) => (n + 1) / parallelism)
   await transaction(
     db,
     async (tx) => {
-      const [fixed] = await tx.query<{ total: number; ends: number[] | null; first: number }>(
-        `SELECT count(*)::integer AS total, min(id) AS first, percentile_disc($2::float8[]) WITHIN GROUP (ORDER BY id) AS ends
-         FROM media_items WHERE ${READY} AND updated_at <= (SELECT snapshot_cutoff FROM catalog_evaluation_runs WHERE id = $1)`,
-        [runId, cuts],
+      const [ids] = await tx.query<{ first: number | null; last: number | null }>(
+        'SELECT min(id) AS first, max(id) AS last FROM media_items',
       )
-      const { total, ends, first } = fixed as { total: number; ends: string[] | null; first: number }
-      const stops = [...new Set((ends ?? []).map(Number))]
+      const { first, last } = ids as { first: number | null; last: number | null }
+      const slots = first === null || last === null ? [] : await countSlots(tx, runId, first, last)
+      const total = slots.reduce((sum, { items }) => sum + items, 0)
+      const ranges = first === null ? [] : cut(slots, total, parallelism, first - 1)
       await tx.query(
         `INSERT INTO catalog_evaluation_ranges (run_id, number, after_id, to_id, cursor)
          SELECT $1, number, after, "to", after FROM jsonb_to_recordset($2::jsonb) AS r(number integer, after bigint, "to" bigint)`,
-        [runId, JSON.stringify(stops.map((to, n) => ({ number: n + 1, after: stops[n - 1] ?? first - 1, to })))],
+        [runId, JSON.stringify(ranges)],
       )
       const counted = await tx.query(
         `UPDATE catalog_evaluation_runs SET total_ready_snapshot = $3 WHERE id = $1 AND status = 'running' AND fence = $2 RETURNING 1`,
@@ -85,6 +84,33 @@ async function countAndSplit(db: Database, runId: string, fence: number, paralle
     },
     { origin },
   )
+}
+
+interface Slot {
+  items: number
+  last: number
+}
+
+// One pass, by slots of the key: exact cuts would sort all ids, which took as long again.
+async function countSlots(tx: Transaction, runId: string, first: number, last: number): Promise<Slot[]> {
+  return await tx.query<Slot>(
+    `SELECT count(*)::integer AS items, max(id) AS last FROM media_items
+     WHERE ${READY} AND updated_at <= (SELECT snapshot_cutoff FROM catalog_evaluation_runs WHERE id = $1)
+     GROUP BY (id - $2) * 1000 / ($3 - $2 + 1) ORDER BY 2`,
+    [runId, first, last],
+  )
+}
+
+/** Key ranges of about as many items each, whose borders are those of slots. */
+function cut(slots: Slot[], total: number, parallelism: number, after: number) {
+  const ranges: { number: number; after: number; to: number }[] = []
+  let seen = 0
+  for (const { items, last } of slots) {
+    seen += items
+    if (seen < (total * (ranges.length + 1)) / parallelism) continue
+    ranges.push({ number: ranges.length + 1, after: ranges.at(-1)?.to ?? after, to: last })
+  }
+  return ranges
 }
 
 /** Notes how fast a slice went, for the estimate of what is left. */

@@ -12,18 +12,15 @@ import { floatNumber, jsonNumber, type Parameter, textDate, timestampText } from
 import { type Column, type Field, parseField } from './values.ts'
 
 /**
- * A policy as SQL over rows that are called `i`, with the columns of `media_items`. Nothing of the document is in the
- * text: its literals, reasons and paths are the values of the parameters.
+ * A policy as SQL over rows with the columns of `media_items`. Nothing of the document is in the text: its literals,
+ * reasons and paths are the values of the parameters.
  */
 export interface CompiledPolicy {
-  /** Goes behind `FROM … i`. */
-  from: string
-  /** Expression, text: `eligible`, `ineligible`, `pending` or `error`. */
-  status: string
-  /** Expression, text[]. */
-  reasons: string
-  /** Expression, float8; NULL of an error. */
-  relevance: string
+  /**
+   * A SELECT over the rows of `items` (a table, or a sub-select in parentheses) with their columns `keep`, and `status`
+   * (text: `eligible`, `ineligible`, `pending`, `error`), `reasons` (text[]) and `relevance` (float8, NULL of an error).
+   */
+  over(items: string, keep: string[]): string
   values: unknown[]
 }
 
@@ -44,12 +41,12 @@ export function compilePolicy(document: PolicyDocument, firstParameter: number):
 }
 
 const SQL_COLUMNS: Record<Column, string> = {
-  id: 'i.id::float8',
-  title: 'i.title',
-  mediaType: 'i.media_type',
-  releasedAt: 'i.released_at',
-  trendingScore: 'i.trending_score',
-  createdAt: 'i.created_at',
+  id: 'id',
+  title: 'title',
+  mediaType: 'media_type',
+  releasedAt: 'released_at',
+  trendingScore: 'trending_score',
+  createdAt: 'created_at',
 }
 
 // Greater than any negative result of a formula (see `findOverflow`).
@@ -64,6 +61,7 @@ class Compiler {
   private readonly parameters = new Map<string, string>()
   private readonly reads = new Map<string, string>()
   private readonly shared = new Map<string, string>()
+  private readonly columns = new Set<string>()
 
   constructor(document: PolicyDocument, firstParameter: number, usesBefore: Map<string, number>) {
     this.document = document
@@ -92,24 +90,28 @@ class Compiler {
       `CASE WHEN relevance IS NULL THEN 'relevance' END`,
     ])
     return {
-      from: `CROSS JOIN LATERAL (
-        SELECT status, CASE WHEN status <> 'error' THEN relevance END AS relevance,
+      over: (
+        items,
+        keep,
+      ) => `SELECT ${[...keep, 'status'].join(', ')}, CASE WHEN status <> 'error' THEN relevance END AS relevance,
           CASE status WHEN 'eligible' THEN '{}' WHEN 'error' THEN ${undecided} ELSE ${matching} END AS reasons
-        FROM (SELECT *, ${status} AS status FROM (SELECT ${columns.join(', ')} ${this.from()} OFFSET 0) c OFFSET 0) v
-        OFFSET 0) policy`,
-      status: 'policy.status',
-      reasons: 'policy.reasons',
-      relevance: 'policy.relevance',
+        FROM (SELECT *, ${status} AS status FROM (SELECT ${[...keep, ...columns].join(', ')}
+          FROM (${this.readsOver(items, keep)}) i OFFSET 0) i OFFSET 0) i`,
       values: this.values,
     }
   }
 
-  /** OFFSET 0 keeps Postgres from putting an expression back into every place that uses it. */
-  private from(): string {
+  /**
+   * What is read of an item, and what is shared of it, each once: OFFSET 0 keeps Postgres from putting an expression back
+   * into every place that uses it. A chain of sub-selects, because a LATERAL for each row took a sixth longer.
+   */
+  private readsOver(items: string, keep: string[]): string {
     const columnsOf = (named: Map<string, string>) => [...named].map(([sql, name]) => `${sql} AS ${name}`)
-    const read = this.reads.size > 0 ? `FROM (SELECT ${columnsOf(this.reads).join(', ')} OFFSET 0) r` : ''
-    if (this.shared.size === 0) return read
-    return `FROM (SELECT ${[...this.reads.values(), ...columnsOf(this.shared)].join(', ')} ${read} OFFSET 0) s`
+    const columns = [...new Set([...keep, ...this.columns])]
+    const list = (names: string[]) => (names.length > 0 ? names.join(', ') : '1 AS nothing')
+    const reads = `SELECT ${list([...columns, ...columnsOf(this.reads)])} FROM ${items} i OFFSET 0`
+    if (this.shared.size === 0) return reads
+    return `SELECT ${list([...columns, ...this.reads.values(), ...columnsOf(this.shared)])} FROM (${reads}) i OFFSET 0`
   }
 
   private readonly parameter: Parameter = (value, type) => {
@@ -125,10 +127,15 @@ class Compiler {
 
   /** A metadata value, as jsonb (NULL or JSON null when it is missing) or as text (NULL when it is missing). */
   private read(path: string[], as: 'jsonb' | 'text'): string {
-    const sql = `i.metadata ${as === 'jsonb' ? '#>' : '#>>'} ${this.parameter(path, 'text[]')}`
+    const sql = `metadata ${as === 'jsonb' ? '#>' : '#>>'} ${this.parameter(path, 'text[]')}`
     const name = this.reads.get(sql) ?? `m${this.reads.size}`
     this.reads.set(sql, name)
     return name
+  }
+
+  private column(column: Column): string {
+    this.columns.add(SQL_COLUMNS[column])
+    return column === 'id' ? 'id::float8' : SQL_COLUMNS[column]
   }
 
   private share(sql: string): string {
@@ -186,7 +193,7 @@ class Compiler {
   }
 
   private jsonOrColumn(field: Field): string {
-    return field.column ? SQL_COLUMNS[field.column] : this.read(field.path, 'jsonb')
+    return field.column ? this.column(field.column) : this.read(field.path, 'jsonb')
   }
 
   private missing(field: Field): string {
@@ -201,7 +208,7 @@ class Compiler {
 
   // Reads no jsonb: a row of Postgres has 1664 columns at most, and a document has up to 1000 fields.
   private decidedDate(field: Field, test: string): string {
-    const value = field.column ? SQL_COLUMNS[field.column] : this.read(field.path, 'text')
+    const value = field.column ? this.column(field.column) : this.read(field.path, 'text')
     return `coalesce(${test}, CASE WHEN ${value} IS NULL THEN false END)`
   }
 
@@ -214,7 +221,7 @@ class Compiler {
 
   /** The value as timestamptz, NULL when it is not a date; see `parseDate`. */
   private date(field: Field): string {
-    if (field.column) return SQL_COLUMNS[field.column]
+    if (field.column) return this.column(field.column)
     // The text of a value that is no string has never the form of a date.
     return this.share(textDate(this.read(field.path, 'text')))
   }
@@ -233,14 +240,14 @@ class Compiler {
       if (field.column) return this.decided(field, test)
       return `coalesce(${test}, CASE WHEN jsonb_typeof(${this.jsonOrColumn(field)}) = 'number' THEN NULL ELSE false END)`
     }
-    if (field.column) return `coalesce(${oneOf(`${SQL_COLUMNS[field.column]} COLLATE "C"`, 'text', literals)}, false)`
+    if (field.column) return `coalesce(${oneOf(`${this.column(field.column)} COLLATE "C"`, 'text', literals)}, false)`
     const json = literals.map((literal) => JSON.stringify(literal))
     return `coalesce(${oneOf(this.jsonOrColumn(field), 'jsonb', json)}, false)`
   }
 
   private contains(field: Field, literal: Scalar): string {
     const within = (text: string) => `strpos(${text} COLLATE "C", ${this.parameter(literal, 'text')}) > 0`
-    if (field.column) return `coalesce(${within(SQL_COLUMNS[field.column])}, false)`
+    if (field.column) return `coalesce(${within(this.column(field.column))}, false)`
     const value = this.jsonOrColumn(field)
     const element =
       typeof literal === 'number'

@@ -222,6 +222,56 @@ it('a batch that is repeated within its slice is refused: its cursor has moved',
   expect(await getRun(dbs.db, runId)).toMatchObject({ processed: 10 })
 })
 
+it('a slice that was taken over is fenced off, also where the new one has not moved yet', async () => {
+  const dbs = await catalog(30)
+  const { runId } = await startRun(dbs.db, (await addPolicy(dbs.db)).id, { batchSize: 10 })
+  const zombie = await claim(dbs, runId)
+  await claim(dbs, runId)
+  for (const range of zombie.ranges)
+    await expect(evaluateBatch(dbs.batchDb, zombie.slice, range)).rejects.toThrow(Fenced)
+  expect(await getRun(dbs.db, runId)).toMatchObject({ processed: 0 })
+})
+
+it('a batch reads its own rows of the partition, also by a plan that was made while it was empty', async () => {
+  const dbs = await catalog(2_000)
+  const policy = await addPolicy(dbs.db)
+  const { runId } = await startRun(dbs.db, policy.id, { batchSize: 10, parallelism: 1 })
+  await one(dbs.db, `ANALYZE ${partitionOf(policy.version)}`)
+  await drive(dbs, runId)
+  await one(dbs.db, `UPDATE ${partitionOf(policy.version)} SET status = 'pending' WHERE media_item_id % 5 = 0`)
+  await drive(dbs, (await startRun(dbs.db, policy.id, { batchSize: 10, parallelism: 1 })).runId)
+  expect(await wrongEvaluations(dbs.db, policy.id)).toEqual([])
+  // One client of the pool has worked.
+  await dbs.batchDb.pool.query('SELECT pg_stat_force_next_flush()')
+  const { n } = await one<{ n: number }>(
+    dbs.db,
+    `SELECT sum(idx_tup_read)::integer AS n FROM pg_stat_user_indexes WHERE relname = $1`,
+    [partitionOf(policy.version)],
+  )
+  // Each row a few times; every batch reading all of them would be 400 times as many.
+  expect(n).toBeGreaterThan(2_000)
+  expect(n).toBeLessThan(20_000)
+})
+
+it.each([
+  [1, [1]],
+  [2, [1, 2, 3]],
+  [3, [5, 1_000_000_000]],
+  [8, upTo(100)],
+  [4, [...upTo(50), ...upTo(50).map((n) => n * 1_000_000_007)]],
+  [2, []],
+])('with parallelism %i, every one of the ids %j is in one range', async (parallelism, ids) => {
+  const dbs = await catalog(0)
+  await addItems(dbs.db, ids)
+  const policy = await addPolicy(dbs.db)
+  const { runId } = await startRun(dbs.db, policy.id, { parallelism })
+  expect(await drive(dbs, runId)).toBe(true)
+  const { ranges, processed, totalReadySnapshot } = await readRun(dbs.scanDb, runId)
+  expect([processed, totalReadySnapshot]).toEqual([ids.length, ids.length])
+  expect(ranges.length).toBeLessThanOrEqual(parallelism)
+  for (const [n, { after }] of ranges.entries()) if (n > 0) expect(after).toBe(ranges[n - 1]?.to)
+})
+
 describe('an item that cannot be evaluated', () => {
   it('because of its data is an error with its reason, and the others go on; the sample has ten', async () => {
     const dbs = await catalog(60)
