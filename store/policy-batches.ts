@@ -95,7 +95,8 @@ const statements = new WeakMap<PolicyDocument, { text: string; values: unknown[]
 
 /**
  * One statement, so that a batch is one round trip: select, evaluate, write what is new or differs (but not what a writer
- * has changed since our look), move the cursor, count. The run's row comes last, since other ranges wait for it. Insert and update instead of ON CONFLICT, which costs a third of the speed; what others insert meanwhile raises 23505.
+ * has changed since our look), move the cursor, count. The run's row comes last, since other ranges wait for it. Insert and
+ * update instead of ON CONFLICT, which costs a third of the speed; what others insert meanwhile raises 23505.
  */
 function batchStatement({ document, version }: Slice): { text: string; values: unknown[] } {
   const made = statements.get(document)

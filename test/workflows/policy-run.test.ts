@@ -23,11 +23,11 @@ const lastEvent = async (runId: string, type: string) =>
   (await call('GET', `events?runId=${runId}&type=${type}&limit=1`)).body[0]
 const ended = async (run: { workflowId: string }) =>
   await expect.poll(async () => (await workflow(run).describe()).status.name, { timeout: 10_000 }).not.toBe('RUNNING')
-const reconcile = async () =>
-  await client.workflow.execute('reconcile', {
-    workflowId: `${names.reconciler}-${crypto.randomUUID()}`,
-    taskQueue: names.queues.timers,
-  })
+const reconcile = async () => {
+  const workflowId = `${names.reconciler}-${crypto.randomUUID()}`
+  await client.workflow.execute('reconcile', { workflowId, taskQueue: names.queues.timers })
+  return workflowId
+}
 
 /** Starts a run that takes half a minute if nobody interferes, and waits until it has begun. */
 const slowRun = async () => {
@@ -144,7 +144,7 @@ describe('a policy run', () => {
   it('that an operator terminated has failed, and is resumed from its cursor by signal-with-start', async () => {
     const run = await slowRun()
     await temporal('workflow', 'terminate', '-w', run.workflowId, '--reason', 'too busy')
-    await reconcile()
+    await record(app, await reconcile(), 'policy-run-failed')
     const failed = await read(run.runId)
     expect(failed).toMatchObject({ status: 'failed', lastError: expect.stringContaining('too busy') })
     await one(db, 'UPDATE catalog_evaluation_runs SET delay_ms = 0, batch_size = 500 WHERE id = $1', [run.runId])
