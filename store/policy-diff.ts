@@ -23,7 +23,7 @@ const COUNTS = `
     sum(items)::integer AS items
   FROM (SELECT a.status AS a, b.status AS b, a.reasons IS DISTINCT FROM b.reasons AS differs, count(*)::integer AS items
     FROM ${COMPARED} GROUP BY 1, 2, 3) g
-  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
+  GROUP BY 1, 2, 3 ORDER BY 2, 3, 1`
 
 const SAMPLES = `
   SELECT ${CHANGE} AS change, i.id AS "mediaItemId", i.title, i.trending_score AS "trendingScore",
@@ -60,6 +60,7 @@ export async function diffVersions(
 async function compare(tx: Transaction, baseVersion: number | null, targetVersion: number, limit: number) {
   // Counts and samples of one and the same instant.
   await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
+  await readWholeTables(tx)
   const versions = [baseVersion ?? 0, targetVersion]
   const counts = await tx.query<Count>(COUNTS, versions)
   const sum = (change?: Count['change']) =>
@@ -77,7 +78,10 @@ async function compare(tx: Transaction, baseVersion: number | null, targetVersio
     improvements: sum('improvements'),
     reasonChanges: sum('reasonChanges'),
     unchanged: sum('unchanged'),
-    matrix: counts.map(({ before, after, items }) => ({ before, after, items })),
+    matrix: [...Map.groupBy(counts, ({ before, after }) => `${before} ${after}`).values()].map((same) => {
+      const { before, after } = same[0] as Count
+      return { before, after, items: same.reduce((total, { items }) => total + items, 0) }
+    }),
     samples: {
       regressions: await sample('regressions'),
       improvements: await sample('improvements'),

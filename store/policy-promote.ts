@@ -14,7 +14,13 @@ export interface Readiness {
   blockingReasons: string[]
 }
 
-type Query = Transaction['query']
+/**
+ * For statements that read whole tables. After a large import the planner still thinks that there are few items, and looked
+ * up 300,000 evaluations one by one: 4 s, and 0.2 s by a hash join.
+ */
+export async function readWholeTables(tx: Transaction): Promise<void> {
+  await tx.query('SET LOCAL enable_nestloop = off')
+}
 
 /** Ready items, and those of them with a current evaluation for the version; by query, never by counter. */
 const COVERAGE = `
@@ -32,7 +38,7 @@ const REGRESSIONS = `
   WHERE e.status IS DISTINCT FROM 'eligible'`
 
 /** Is the run ready to be promoted? What is asked of the catalog is asked of the catalog as it is now. */
-export async function readReadiness(query: Query, run: RunRow, gate: Gate): Promise<Readiness> {
+export async function readReadiness(tx: Transaction, run: RunRow, gate: Gate): Promise<Readiness> {
   const version = run.target_policy_version
   if (run.status !== 'success') {
     // Not by query: whoever looks at a running run looks often, and it could not be promoted anyhow.
@@ -40,14 +46,16 @@ export async function readReadiness(query: Query, run: RunRow, gate: Gate): Prom
     const evidence = { status: run.status, coverage, errors: run.errors, maintained: false, superseded: false }
     return { coverage, ...readiness(evidence, gate) }
   }
-  const [known] = await query<{ maintained: boolean; superseded: boolean }>(
+  await readWholeTables(tx)
+  const [known] = await tx.query<{ maintained: boolean; superseded: boolean }>(
     `SELECT EXISTS (SELECT FROM evaluated_versions WHERE version = $1 AND (until IS NULL OR until > clock_timestamp())) AS maintained,
        EXISTS (SELECT FROM catalog_evaluation_runs WHERE target_policy_id = $2 AND id > $3) AS superseded`,
     [version, run.target_policy_id, run.id],
   )
-  const [counted] = await query<{ ready: number; evaluated: number; errors: number }>(COVERAGE, [version])
+  const [counted] = await tx.query<{ ready: number; evaluated: number; errors: number }>(COVERAGE, [version])
   const { ready, evaluated, errors } = counted as { ready: number; evaluated: number; errors: number }
-  const [lost] = gate.maxRegressions === undefined ? [] : await query<{ regressions: number }>(REGRESSIONS, [version])
+  const [lost] =
+    gate.maxRegressions === undefined ? [] : await tx.query<{ regressions: number }>(REGRESSIONS, [version])
   const coverage = ready === 0 ? 1 : evaluated / ready
   const { maintained = false, superseded = false } = known ?? {}
   const evidence = { status: run.status, coverage, errors, maintained, superseded, regressions: lost?.regressions }
@@ -84,7 +92,7 @@ export async function promote(tx: Transaction, runId: string, gate: Gate): Promi
   await lockPolicy(tx, run.target_policy_id)
   // From here on, whoever would end the version's place on the list waits for us.
   await lockEvaluated(tx, version)
-  const { coverage, ...verdict } = await readReadiness(tx.query, run, gate)
+  const { coverage, ...verdict } = await readReadiness(tx, run, gate)
   if (!verdict.readyToPromote) {
     throw new Problem('promotion-blocked', `Not promoted: ${verdict.blockingReasons.join('; ')}.`, {
       members: { success: false, coverage, blockingReasons: verdict.blockingReasons },

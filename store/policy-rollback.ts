@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import { keepEvaluated } from './evaluated-versions.ts'
 import { READY } from './media-item-rows.ts'
 import type { Slice } from './policy-batches.ts'
-import { promote } from './policy-promote.ts'
+import { promote, readWholeTables } from './policy-promote.ts'
 import { counters, emitRunEvent, type RunRow } from './policy-runs.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
@@ -30,6 +30,7 @@ export async function goBack(db: Database, slice: Slice, run: RunRow): Promise<P
 }
 
 async function verify(tx: Transaction, { runId, fence, version }: Slice): Promise<boolean> {
+  await readWholeTables(tx)
   const [row] = await tx.query<RunRow>(
     `WITH found AS MATERIALIZED (
        SELECT count(*)::integer AS total, count(e.status)::integer AS processed,

@@ -1,7 +1,8 @@
 import type { PolicyRun } from '../domain/policy-run.ts'
-import { type Database, query } from './database.ts'
+import type { Database } from './database.ts'
 import { readReadiness } from './policy-promote.ts'
-import { getRun, toRun } from './policy-runs.ts'
+import { getRun, type RunRow, toRun } from './policy-runs.ts'
+import { type Transaction, transaction } from './transaction.ts'
 
 /**
  * Everything about a run, as people need it to decide.
@@ -10,13 +11,17 @@ import { getRun, toRun } from './policy-runs.ts'
  * @throws Problem `run-not-found`
  */
 export async function readRun(db: Database, runId: string): Promise<Omit<PolicyRun, 'workflowId'>> {
+  const origin = { actor: 'interlock', door: 'http' } as const
   const run = await getRun(db, runId)
-  const ranges = await query<{ after: number; to: number; cursor: number }>(
-    db,
+  return (await transaction(db, (tx) => report(tx, run), { origin })).result
+}
+
+async function report(tx: Transaction, run: RunRow): Promise<Omit<PolicyRun, 'workflowId'>> {
+  const ranges = await tx.query<{ after: number; to: number; cursor: number }>(
     `SELECT after_id AS after, to_id AS "to", cursor FROM catalog_evaluation_ranges WHERE run_id = $1 ORDER BY number`,
-    [runId],
+    [run.id],
   )
-  const readiness = await readReadiness((text, values) => query(db, text, values), run, {})
+  const readiness = await readReadiness(tx, run, {})
   const unfinished = ranges.find(({ cursor, to }) => cursor < to)
   return { ...toRun(run), cursor: (unfinished ?? ranges.at(-1))?.cursor ?? null, ranges, ...readiness }
 }

@@ -67,7 +67,7 @@ export function toRun(row: RunRow): StoredRun {
     batchSize: row.batch_size,
     parallelism: row.parallelism,
     delayMs: row.delay_ms,
-    ratePerSecond: row.rate,
+    ratePerSecond: row.rate && Math.round(row.rate),
     etaSeconds: row.status === 'running' && row.rate && left !== null ? Math.ceil(left / row.rate) : null,
     failingSince: iso(row.failing_since),
     lastError: row.last_error,

@@ -242,6 +242,7 @@ describe('invariants of policy activation', () => {
           back.reasonChanges,
           back.unchanged,
         ])
+        expect(new Set(there.matrix.map(({ before, after }) => `${before} ${after}`)).size).toBe(there.matrix.length)
         if (a === b) expect(unchanged).toBe(COUNT)
         expect(there.samples.regressions).toHaveLength(regressions)
         expect(
