@@ -44,7 +44,7 @@ export interface PutResult {
 
 /**
  * Writes whole items, each id once, and evaluates what has changed for every version that is live, being prepared or kept.
- * At most a few hundred at once: the barrier of a run that begins waits for this transaction.
+ * At most a few hundred at once, and once in a transaction: the barrier of a run that begins waits for it.
  */
 export async function putItems(tx: Transaction, items: MediaItemLine[]): Promise<PutResult> {
   const versions = await enterAsWriter(tx)

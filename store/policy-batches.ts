@@ -142,7 +142,8 @@ function batchStatement({ document, version }: Slice): { text: string; values: u
     FROM counts c WHERE r.run_id = $1 AND r.number = $2 AND r.cursor = $3 RETURNING r.cursor
   )
   UPDATE catalog_evaluation_runs r SET processed = processed + c.items, eligible = r.eligible + c.eligible,
-    ineligible = r.ineligible + c.ineligible, pending = r.pending + c.pending, errors = r.errors + c.errors, failing_since = NULL
+    ineligible = r.ineligible + c.ineligible, pending = r.pending + c.pending, errors = r.errors + c.errors, failing_since = NULL,
+    last_error = NULL
   FROM counts c, moved WHERE r.id = $1 AND r.status = 'running' AND r.fence = $6
   RETURNING moved.cursor, c.items, c.error_ids, jsonb_array_length(r.error_sample) AS samples`
   const statement = { text, values }

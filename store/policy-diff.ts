@@ -1,6 +1,7 @@
 import type { ChangedItem, PolicyDiff } from '../domain/policy-diff.ts'
 import type { Database } from './database.ts'
 import { READY } from './media-item-rows.ts'
+import { readWholeTables } from './policy-promote.ts'
 import { type RunRow, requireEvaluations } from './policy-runs.ts'
 import { type Transaction, transaction } from './transaction.ts'
 

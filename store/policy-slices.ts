@@ -71,16 +71,16 @@ async function countAndSplit(db: Database, runId: string, fence: number, paralle
       const slots = first === null || last === null ? [] : await countSlots(tx, runId, first, last)
       const total = slots.reduce((sum, { items }) => sum + items, 0)
       const ranges = first === null ? [] : cut(slots, total, parallelism, first - 1)
+      const counted = await tx.query(
+        `UPDATE catalog_evaluation_runs SET total_ready_snapshot = $3 WHERE id = $1 AND status = 'running' AND fence = $2 AND total_ready_snapshot IS NULL RETURNING 1`,
+        [runId, fence, total],
+      )
+      if (counted.length === 0) throw new Fenced()
       await tx.query(
         `INSERT INTO catalog_evaluation_ranges (run_id, number, after_id, to_id, cursor)
          SELECT $1, number, after, "to", after FROM jsonb_to_recordset($2::jsonb) AS r(number integer, after bigint, "to" bigint)`,
         [runId, JSON.stringify(ranges)],
       )
-      const counted = await tx.query(
-        `UPDATE catalog_evaluation_runs SET total_ready_snapshot = $3 WHERE id = $1 AND status = 'running' AND fence = $2 RETURNING 1`,
-        [runId, fence, total],
-      )
-      if (counted.length === 0) throw new Fenced()
     },
     { origin },
   )

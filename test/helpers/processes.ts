@@ -29,6 +29,10 @@ export interface Part {
   start(): Promise<void>
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
+  /** SIGSTOP: it stands still and does not know it, until `resume`. */
+  pause(): Promise<void>
+  /** SIGCONT. */
+  resume(): Promise<void>
   /** Ends it as an operator would, SIGKILL if that does not help. Resolves with how it ended; undefined: it did not run. */
   stop(): Promise<Exit | undefined>
   isRunning(): boolean
@@ -94,6 +98,12 @@ function createPart(launch: (onSpawn: (pid: number) => void) => Promise<Running>
       throw error
     }
   }
+  const signal = async (name: NodeJS.Signals) => {
+    const process_ = await current
+    if (!process_) throw new Error('It does not run')
+    process.kill(process_.pid, name)
+    return process_
+  }
   return {
     async start() {
       if (running) throw new Error('It runs already')
@@ -103,10 +113,14 @@ function createPart(launch: (onSpawn: (pid: number) => void) => Promise<Running>
       await starting
     },
     async kill() {
-      const process_ = await current
-      if (!process_) throw new Error('It does not run')
-      process.kill(process_.pid, 'SIGKILL')
+      const process_ = await signal('SIGKILL')
       await process_.exited
+    },
+    async pause() {
+      await signal('SIGSTOP')
+    },
+    async resume() {
+      await signal('SIGCONT')
     },
     async stop() {
       const process_ = await current
@@ -162,8 +176,10 @@ function spawnNode(script: string, args: string[], env: NodeJS.ProcessEnv, lines
 /**
  * Starts a product of its own: Postgres as it is in production (crash recovery is real), Temporal that keeps its data
  * in a file, worker and API as they are deployed. Stop it when the file has ended, also when `startStack` threw half-way.
+ *
+ * @param temporalArgs more arguments of the Temporal server
  */
-export async function startStack(): Promise<Stack> {
+export async function startStack(temporalArgs: string[] = []): Promise<Stack> {
   const directory = await mkdtemp(join(tmpdir(), 'interlock-chaos-'))
   const [postgresPort, temporalPort, apiPort] = [await freePort(), await freePort(), await freePort()]
   let databaseUrl = ''
@@ -179,6 +195,7 @@ export async function startStack(): Promise<Stack> {
       dbFile: join(directory, 'temporal.db'),
       logFile: join(directory, 'temporal.log'),
       namespace: 'default',
+      args: temporalArgs,
       onSpawn,
     }),
   )
