@@ -29,11 +29,9 @@ export interface PolicyRunDependencies {
   scanDb: Database
   client: Client
   log: Log
-  failAfterSeconds?: number
 }
 
-export function createPolicyRunActivities(deps: PolicyRunDependencies) {
-  const { db, scanDb, client, log, failAfterSeconds = FAIL_AFTER_SECONDS } = deps
+export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRunDependencies) {
   const { carryOut, decide } = createCommands({ db: scanDb, client })
 
   return {
@@ -52,7 +50,7 @@ export function createPolicyRunActivities(deps: PolicyRunDependencies) {
         if (error instanceof Fenced || cancellationSignal().aborted) return
         const seconds = await noteFailure(scanDb, runId, (error as Error).message)
         log.error({ err: error, runId, failingForSeconds: Math.round(seconds) }, 'A slice of a policy run failed')
-        if (seconds < failAfterSeconds) throw error
+        if (seconds < FAIL_AFTER_SECONDS) throw error
         const reason = `no batch could be committed for ${Math.round(seconds)} s: ${(error as Error).message}`
         await transaction(scanDb, (tx) => failRun(tx, runId, reason), {
           origin: { actor: 'interlock', door: 'schedule' },

@@ -8,7 +8,7 @@ import {
   type PolicyDocument,
   type Scalar,
 } from './document.ts'
-import { floatNumber, jsonNumber, type Parameter, textDate, timestampText } from './sql.ts'
+import { floatNumber, jsonNumber, type Parameter, SQL_COLUMNS, textDate, timestampText } from './sql.ts'
 import { type Column, type Field, parseField } from './values.ts'
 
 /**
@@ -38,15 +38,6 @@ export function compilePolicy(document: PolicyDocument, firstParameter: number):
   const counting = new Compiler(document, firstParameter, new Map())
   counting.compile()
   return new Compiler(document, firstParameter, counting.uses).compile()
-}
-
-const SQL_COLUMNS: Record<Column, string> = {
-  id: 'id',
-  title: 'title',
-  mediaType: 'media_type',
-  releasedAt: 'released_at',
-  trendingScore: 'trending_score',
-  createdAt: 'created_at',
 }
 
 // Greater than any negative result of a formula (see `findOverflow`).
@@ -102,16 +93,15 @@ class Compiler {
   }
 
   /**
-   * What is read of an item, and what is shared of it, each once: OFFSET 0 keeps Postgres from putting an expression back
-   * into every place that uses it. A chain of sub-selects, because a LATERAL for each row took a sixth longer.
+   * What is read and shared of an item, each once: OFFSET 0 keeps Postgres from putting an expression back into every place
+   * that uses it. A chain of sub-selects, because a LATERAL for each row took a sixth longer.
    */
   private readsOver(items: string, keep: string[]): string {
     const columnsOf = (named: Map<string, string>) => [...named].map(([sql, name]) => `${sql} AS ${name}`)
     const columns = [...new Set([...keep, ...this.columns])]
-    const list = (names: string[]) => (names.length > 0 ? names.join(', ') : '1 AS nothing')
-    const reads = `SELECT ${list([...columns, ...columnsOf(this.reads)])} FROM ${items} i OFFSET 0`
+    const reads = `SELECT ${[...columns, ...columnsOf(this.reads)].join(', ')} FROM ${items} i OFFSET 0`
     if (this.shared.size === 0) return reads
-    return `SELECT ${list([...columns, ...this.reads.values(), ...columnsOf(this.shared)])} FROM (${reads}) i OFFSET 0`
+    return `SELECT ${[...columns, ...this.reads.values(), ...columnsOf(this.shared)].join(', ')} FROM (${reads}) i OFFSET 0`
   }
 
   private readonly parameter: Parameter = (value, type) => {

@@ -1,4 +1,14 @@
-import { SMALLEST, TOO_LARGE } from './values.ts'
+import { type Column, SMALLEST, TOO_LARGE } from './values.ts'
+
+/** Columns of `media_items` by the names that policies know them by. */
+export const SQL_COLUMNS: Record<Column, string> = {
+  id: 'id',
+  title: 'title',
+  mediaType: 'media_type',
+  releasedAt: 'released_at',
+  trendingScore: 'trending_score',
+  createdAt: 'created_at',
+}
 
 /** Makes `value` a parameter of the statement; returns what stands for it in the text, cast to `type`. */
 export type Parameter = (value: unknown, type: string) => string

@@ -14,7 +14,7 @@ import { promoteRun } from '../../store/policy-promote.ts'
 import { prepareRun } from '../../store/policy-run-control.ts'
 import { claimSlice, completeRun, openRanges } from '../../store/policy-slices.ts'
 import { itemOf, POLICY } from './catalog.ts'
-import { alice, asAlice, openTestDatabase, quiet } from './database.ts'
+import { alice, asAlice, createTestDatabase, openTestDatabase, quiet } from './database.ts'
 
 export interface CatalogDatabases {
   /** As the API has it. */
@@ -130,4 +130,33 @@ export async function wrongEvaluations(db: Database, policyId: string): Promise<
       found.status === status && found.relevance === relevance && found.reasons.join('\n') === reasons.join('\n')
     return same ? [] : [`item ${item.id}: ${JSON.stringify(found)} should be ${JSON.stringify(expected)}`]
   })
+}
+
+/** The pools of a database of its own, with items 1 to `count`. */
+export async function newCatalog(count: number): Promise<CatalogDatabases> {
+  const dbs = openCatalogDatabases(await createTestDatabase())
+  await addItems(dbs.db, upTo(count))
+  return dbs
+}
+
+export async function promote({ scanDb }: CatalogDatabases, runId: string, gate = {}) {
+  return await promoteRun(scanDb, runId, gate, { origin: alice })
+}
+
+/** Takes the barrier's shared side, as every writer does. */
+export const BARRIER = 'SELECT pg_advisory_xact_lock_shared(1970170469, 1)'
+/** Edits an item past the store's own functions: nobody evaluates it. */
+export const EDIT = `UPDATE media_items SET metadata = '{"adult": true}', version = version + 1, updated_at = clock_timestamp() WHERE id = $1`
+
+/** A transaction of a connection of its own: what it does is committed when the test says so. */
+export async function openWriter({ db }: CatalogDatabases) {
+  const client = await db.pool.connect()
+  await client.query('BEGIN')
+  return {
+    query: (text: string, values: unknown[] = []) => client.query(text, values),
+    async commit() {
+      await client.query('COMMIT')
+      client.release()
+    },
+  }
 }
