@@ -8,7 +8,7 @@ import { type Database, sqlState } from '../store/database.ts'
 import { evaluateBatch, Fenced, type Range, type Slice } from '../store/policy-batches.ts'
 import { goBack } from '../store/policy-rollback.ts'
 import { cancelRun, failRun, paceRun, resumeRun } from '../store/policy-run-control.ts'
-import { getRun, type RunRow } from '../store/policy-runs.ts'
+import { findRun, type RunRow } from '../store/policy-runs.ts'
 import { claimSlice, completeRun, noteFailure, noteRate, openRanges } from '../store/policy-slices.ts'
 import { transaction } from '../store/transaction.ts'
 import { identityOf } from '../temporal/identity.ts'
@@ -37,7 +37,8 @@ export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRun
   return {
     /** The run as its workflow needs to know it. */
     async readPolicyRun(runId: string): Promise<RunState> {
-      const run = await getRun(scanDb, runId)
+      const run = await findRun(scanDb, runId)
+      if (!run) return { final: true, status: 'deleted', details: '' }
       return { final: run.status !== 'running', status: run.status, details: detailsOf(run) }
     },
 
@@ -93,7 +94,7 @@ export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRun
         return `cancelled with its workflow by ${identity}`
       })
       if (answer.accepted) return answer
-      return { ...answer, accepted: (await getRun(scanDb, runId)).status === 'cancelled' }
+      return { ...answer, accepted: (await findRun(scanDb, runId))?.status === 'cancelled' }
     },
   }
 

@@ -83,9 +83,13 @@ function runNotFound(runId: string): Problem {
   return new Problem('run-not-found', `There is no run "${runId}".`)
 }
 
+export async function findRun(db: Database, runId: string): Promise<RunRow | undefined> {
+  return (await query<RunRow>(db, 'SELECT * FROM catalog_evaluation_runs WHERE id = $1', [runId]))[0]
+}
+
 /** @throws Problem `run-not-found` */
 export async function getRun(db: Database, runId: string): Promise<RunRow> {
-  const [row] = await query<RunRow>(db, 'SELECT * FROM catalog_evaluation_runs WHERE id = $1', [runId])
+  const row = await findRun(db, runId)
   if (!row) throw runNotFound(runId)
   return row
 }

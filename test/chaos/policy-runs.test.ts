@@ -214,8 +214,9 @@ test('a worker that stood still in a batch wakes up beside another that has take
   await write(scene, 77)
   const { fence, processed } = await runRow(stack, run.runId)
   await second.start()
-  // Nobody tells Temporal: it misses the heartbeat.
-  await until(async () => ((await runRow(stack, run.runId)).fence > fence ? undefined : 'nobody took over'), 30_000, 20)
+  // Nobody tells Temporal: it misses the heartbeat. It may give the next attempts to polls of the one that stands still, too,
+  // each of which it misses after 10 s.
+  await until(async () => ((await runRow(stack, run.runId)).fence > fence ? undefined : 'nobody took over'), 90_000, 20)
   await untilProcessed(stack, run.runId, processed)
   await stack.worker.resume()
   await stack.sql('UPDATE catalog_evaluation_runs SET delay_ms = 0, batch_size = 200 WHERE id = $1', [run.runId])

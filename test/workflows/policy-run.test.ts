@@ -173,7 +173,27 @@ describe('a policy run', () => {
     await record(app, run.workflowId, 'resumed-by-signal')
   })
 
-  it('goes on when its workflow was deleted or reset', async () => {
+  it('goes on when its workflow was reset', async () => {
+    const run = await slowRun()
+    await temporal('workflow', 'reset', '-w', run.workflowId, '--type', 'FirstWorkflowTask', '--reason', 'try again')
+    await call('PATCH', `catalog-policy-runs/${run.runId}`, { batchSize: 500, delayMs: 0 })
+    expect(await untilEnded(app, run.runId)).toMatchObject({ status: 'success', processed: COUNT, errors: 0 })
+    await ended(run)
+    await record(app, run.workflowId, 'reset')
+  })
+
+  it('ends when its row is gone', async () => {
+    const run = await slowRun()
+    await temporal('workflow', 'terminate', '-w', run.workflowId)
+    await one(db, 'DELETE FROM catalog_evaluation_runs WHERE id = $1', [run.runId])
+    await client.workflow.signalWithStart('policyRun', {
+      ...{ workflowId: run.workflowId, taskQueue: names.queues.batch, args: [{ runId: run.runId }] },
+      ...{ signal: 'nudge', signalArgs: [] },
+    })
+    expect(await workflow(run).result()).toBe('deleted')
+  })
+
+  it('goes on when its workflow was deleted', async () => {
     const run = await slowRun()
     await temporal('workflow', 'delete', '-w', run.workflowId, '--yes')
     await expect
