@@ -22,7 +22,7 @@ import { COUNT, importCatalog, randomOf, startStorm, UNTOUCHED_FROM } from './po
 import { killAndRestart, type Victim } from './strike.ts'
 import { until } from './until.ts'
 
-const TIMEOUT = 60_000
+const TIMEOUT = 150_000
 const SEED = 20_260_301
 let scene: Scene
 let live: Started
