@@ -5,6 +5,7 @@ import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-sche
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { cancelSchedule, editSchedule, readProgress } from '../store/flag-schedules.ts'
+import type { ScheduleGuards } from '../store/schedule-guards.ts'
 import { identityOf } from '../temporal/identity.ts'
 import { Command, createCommands } from './commands.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -27,9 +28,10 @@ export interface FlagScheduleDependencies {
   db: Database
   sweeper: Sweeper
   client: Client
+  guards: ScheduleGuards
 }
 
-export function createFlagScheduleActivities({ db, sweeper, client }: FlagScheduleDependencies) {
+export function createFlagScheduleActivities({ db, sweeper, client, guards }: FlagScheduleDependencies) {
   const { carryOut, decide } = createCommands({ db, client })
   return {
     /** The schedule as its workflow needs to know it. */
@@ -58,7 +60,8 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
           // Swept, due and still pending: another transaction holds its flag, which the common sweep skips.
           else if (missed) await sweeper.sweepFlag(progress.flagId)
           const outcome = (await sweeper.sweep()).get(scheduleId)
-          if (outcome) return outcome.status
+          // One that is to be tried again has a new due time.
+          if (outcome) return outcome.willRetryAt ? null : outcome.status
         }
       } finally {
         clearInterval(beating)
@@ -76,7 +79,7 @@ export function createFlagScheduleActivities({ db, sweeper, client }: FlagSchedu
     /** The signal `reschedule`. */
     async rescheduleFlagSchedule(scheduleId: string, command: unknown, nth: number): Promise<CommandResult> {
       return await carryOut({ name: 'reschedule', nth }, Reschedule, command, async (tx, { scheduledAt }) => {
-        const schedule = await editSchedule(tx, { scheduleId }, { scheduledAt })
+        const schedule = await editSchedule(tx, { scheduleId }, { scheduledAt }, undefined, guards)
         return `due ${schedule.scheduledAt}`
       })
     },

@@ -8,7 +8,14 @@ import { expireEvaluated } from '../store/evaluated-versions.ts'
 import { purgeIdempotencyKeys } from '../store/idempotency.ts'
 import { purgeOutbox } from '../store/outbox.ts'
 import { dropUnusedPartitions } from '../store/policy-partitions.ts'
-import { failTerminated, nudgeAgain, nudgeRun, runsToCheck, schedulesToCheck } from '../store/reconcile.ts'
+import {
+  failTerminated,
+  makeMissingOccurrences,
+  nudgeAgain,
+  nudgeRun,
+  runsToCheck,
+  schedulesToCheck,
+} from '../store/reconcile.ts'
 import { type Transaction, transaction } from '../store/transaction.ts'
 import { CALL_DEADLINE_MS } from '../temporal/connection.ts'
 import { terminatorOf } from '../temporal/identity.ts'
@@ -37,8 +44,9 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
   const isRunning = async (schedule: FlagSchedule) => (await statusOf(names.flagSchedule(schedule.id))) === 'RUNNING'
 
   return {
-    /** Starts the workflows of pending schedules that have none. */
+    /** Starts the workflows of pending schedules that have none, and makes the occurrences that recurrences lack. */
     async reconcileFlagSchedules(): Promise<{ looked: number; nudged: number }> {
+      await makeMissingOccurrences(db)
       const limit = pLimit(DESCRIBE_AT_ONCE)
       const { schedules, done } = await schedulesToCheck(db, LIMITS)
       const orphans: FlagSchedule[] = []

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
-import { type Sweep, type SweepOutcome, sweepDue } from '../store/sweep.ts'
+import { type Sweep, type SweepOptions, type SweepOutcome, sweepDue } from '../store/sweep.ts'
 
 export interface Sweeper {
   /** Applies everything that is due, of whatever flag; resolves with what it did, by schedule. */
@@ -17,7 +17,7 @@ const WAITING_AT_ONCE = 2
  * Coalesces the sweeps of a process: one runs at a time, and whoever asks while it runs shares the next one, which sees
  * everything that was due when they asked. 3,000 schedules of one instant cost 30 transactions, not 3,000.
  */
-export function createSweeper(db: Database, log: Log): Sweeper {
+export function createSweeper(db: Database, log: Log, { retries = 0 }: Pick<SweepOptions, 'retries'> = {}): Sweeper {
   let running: Promise<unknown> | undefined
   let next: Promise<Map<string, SweepOutcome>> | undefined
   const limit = pLimit(WAITING_AT_ONCE)
@@ -27,7 +27,7 @@ export function createSweeper(db: Database, log: Log): Sweeper {
     const outcomes = new Map<string, SweepOutcome>()
     const without: string[] = []
     for (;;) {
-      const swept = await sweepDue(db, { without })
+      const swept = await sweepDue(db, { without, retries })
       for (const outcome of swept.outcomes) outcomes.set(outcome.scheduleId, outcome)
       report(log, swept)
       without.push(...swept.stuck.map(({ flagId }) => flagId))
@@ -47,7 +47,7 @@ export function createSweeper(db: Database, log: Log): Sweeper {
   }
 
   const sweepFlag = async (flagId: string) => {
-    const swept = await sweepDue(db, { flagId })
+    const swept = await sweepDue(db, { flagId, retries })
     report(log, swept)
     if (swept.stuck[0]) throw swept.stuck[0].error
   }
@@ -69,14 +69,14 @@ export function createSweeper(db: Database, log: Log): Sweeper {
 function report(log: Log, { outcomes, stuck }: Sweep): void {
   for (const { flagId, error } of stuck)
     log.error({ flagId, err: error }, 'Schedules of a flag cannot be applied for now')
-  for (const { scheduleId, flagKey, environment, status, lateness, error } of outcomes) {
+  for (const { scheduleId, flagKey, environment, status, lateness, error, willRetryAt } of outcomes) {
     if (status === 'applied') {
       log.info(
         { scheduleId, flagKey, environment, latenessMs: Math.round((lateness ?? 0) * 1e4) / 10 },
         'Schedule applied',
       )
     } else {
-      log.error({ scheduleId, flagKey, environment, error }, 'Failed to apply schedule')
+      log.error({ scheduleId, flagKey, environment, error, willRetryAt }, 'Failed to apply schedule')
     }
   }
 }

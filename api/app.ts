@@ -1,7 +1,7 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
-import type { Config } from '../runtime/config.ts'
+import { type Config, scheduleSettings } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
 import type { TemporalNames } from '../temporal/ids.ts'
@@ -14,10 +14,16 @@ import { catalogPolicyRoutes } from './routes/catalog-policies.ts'
 import { eventRoutes } from './routes/events.ts'
 import { flagScheduleRoutes } from './routes/flag-schedules.ts'
 import { flagRoutes } from './routes/flags.ts'
+import { freezeRoutes } from './routes/freezes.ts'
 import { healthRoutes, type TemporalHealth } from './routes/health.ts'
 import { mediaItemRoutes } from './routes/media-items.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { policyRunRoutes } from './routes/policy-runs.ts'
+import { recurrenceRoutes } from './routes/recurrences.ts'
+import { retentionRoutes } from './routes/retention.ts'
+import { scheduleHealthRoutes } from './routes/schedule-health.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
+import { whatIfRoutes } from './routes/what-if.ts'
 
 export interface AppOptions {
   config: Config
@@ -36,6 +42,8 @@ export async function build({ config, log, db, scanDb, names, temporal }: AppOpt
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     bodyLimit: BODY_LIMIT,
+    // A reason of 2,000 characters is up to 18 KB of the address, percent-encoded; Node allows 16 KB, and answers with its own 431.
+    http: { maxHeaderSize: 32 * 1024 },
     // An import may take minutes.
     requestTimeout: 300_000,
     genReqId: ({ headers }) => {
@@ -80,14 +88,22 @@ export async function build({ config, log, db, scanDb, names, temporal }: AppOpt
   })
 
   await registerOpenapi(app)
-  registerMetrics(app, { db, backlogAlert: config.INTERLOCK_BACKLOG_ALERT })
+  const { guards, retention } = scheduleSettings(config)
+  const { INTERLOCK_BACKLOG_ALERT: backlogAlert, INTERLOCK_LATENESS_SLO_SECONDS: latenessSlo } = config
+  registerMetrics(app, { db, backlogAlert, latenessSlo })
   await app.register(healthRoutes({ db, temporal }))
   await app.register(
     async (admin) => {
       admin.addHook('onRequest', authorize(createVerifier(config)))
       await admin.register(flagRoutes({ db }))
-      await admin.register(flagScheduleRoutes({ db, names }))
+      await admin.register(flagScheduleRoutes({ db, names, guards }))
+      await admin.register(scheduleRoutes({ db, names, guards }))
+      await admin.register(recurrenceRoutes({ db }))
+      await admin.register(freezeRoutes({ db }))
+      await admin.register(retentionRoutes({ scanDb, retention }))
       await admin.register(eventRoutes({ db }))
+      await admin.register(whatIfRoutes({ db, guards }))
+      await admin.register(scheduleHealthRoutes({ db }))
       await admin.register(outboxRoutes({ db }))
       await admin.register(catalogPolicyRoutes({ db }))
       await admin.register(policyRunRoutes({ db, scanDb, names }))

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { LATENESS_BOUNDS } from '../domain/lateness.ts'
+import { LATENESS_BOUNDS, sloBucket } from '../domain/lateness.ts'
 import type { Database } from '../store/database.ts'
 import { readFigures, type StoreFigures } from '../store/health.ts'
 
@@ -10,7 +10,7 @@ import { readFigures, type StoreFigures } from '../store/health.ts'
  */
 export function registerMetrics(
   app: FastifyInstance,
-  { db, backlogAlert }: { db: Database; backlogAlert: number },
+  { db, backlogAlert, latenessSlo }: { db: Database; backlogAlert: number; latenessSlo: number },
 ): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -26,6 +26,11 @@ export function registerMetrics(
     help: 'Backlog from which somebody should be woken (INTERLOCK_BACKLOG_ALERT)',
     registers: [registry],
   }).set(backlogAlert)
+  new Gauge({
+    name: 'interlock_schedule_slo_target_seconds',
+    help: 'Lateness that a schedule may have (INTERLOCK_LATENESS_SLO_SECONDS)',
+    registers: [registry],
+  }).set(latenessSlo)
 
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
@@ -45,20 +50,27 @@ export function registerMetrics(
     })
     up.set(figures ? 1 : 0)
     reply.type(registry.contentType)
-    return `${await registry.metrics()}\n${figures ? renderFigures(figures) : ''}`
+    return `${await registry.metrics()}\n${figures ? renderFigures(figures, latenessSlo) : ''}`
   })
 }
 
 /** The figures in Prometheus' text format; its client library counts only what happened in its own process. */
-function renderFigures(figures: StoreFigures): string {
+function renderFigures(figures: StoreFigures, latenessSlo: number): string {
   const metric = (name: string, type: 'counter' | 'gauge', help: string, value: number) =>
     `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`
   const lateness = 'interlock_schedule_lateness_seconds'
   const buckets = LATENESS_BOUNDS.map(
     (bound, i) => `${lateness}_bucket{le="${bound}"} ${figures.latenessBuckets[i] ?? 0}`,
   )
+  const slo = sloBucket(latenessSlo)
   return [
     metric('interlock_schedules_applied_total', 'counter', 'Schedules applied', figures.applied),
+    metric(
+      'interlock_schedules_within_slo_total',
+      'counter',
+      `Schedules applied at most ${slo.bound} s late: the target, or the next lower bound of the lateness histogram`,
+      figures.latenessBuckets[slo.index] ?? 0,
+    ),
     metric('interlock_schedules_failed_total', 'counter', 'Schedules that could not be applied', figures.failed),
     metric(
       'interlock_sweeps_total',

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { z } from 'zod'
-import { type FieldProblem, PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
+import { type FieldProblem, PROBLEMS, Problem, type ProblemCode, type Refusal } from '../domain/problems.ts'
 import { isConnectionLost, sqlState } from '../store/database.ts'
 
 /** RFC 9457, with `errors` for the fields that are wrong and further members that some problems have. */
@@ -15,6 +15,9 @@ const ProblemDocument = z
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem' })
+
+/** What became of one part of a request that was not refused as a whole: a problem without the id of a request. */
+export const RefusalDocument = ProblemDocument.omit({ instance: true }).meta({ id: 'Refusal' })
 
 /** Responses of a route that reads, for the problems it may answer with, by status. */
 export function readProblems(...codes: ProblemCode[]) {
@@ -71,18 +74,20 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem, requestId: string): void {
-  const { status, title } = PROBLEMS[problem.code]
-  const document: z.infer<typeof ProblemDocument> = {
-    type: `/problems/${problem.code}`,
-    title,
-    status,
-    detail: problem.message,
-    instance: requestId,
-    ...(problem.fields.length > 0 && { errors: problem.fields }),
-    ...problem.members,
-  }
+  const { status } = PROBLEMS[problem.code]
+  const document: z.infer<typeof ProblemDocument> = { ...describeRefusal(problem), instance: requestId }
   // Serialised here: the answer must not depend on whether the route names this status.
   reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(document)
+}
+
+export function describeRefusal({ code, message, fields, members }: Refusal): z.infer<typeof RefusalDocument> {
+  return {
+    type: `/problems/${code}`,
+    ...PROBLEMS[code],
+    detail: message,
+    ...(fields.length > 0 && { errors: fields }),
+    ...members,
+  }
 }
 
 function toProblem(error: FastifyError): Problem {

@@ -4,13 +4,14 @@ import { strict } from './strict.ts'
 
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
 
-const LATEST = Date.UTC(9999, 11, 31)
+/** Due times are before this one, in milliseconds since 1970. */
+export const LATEST_DUE = Date.UTC(9999, 11, 31)
 
 /** A due time as requests carry it: any zone, kept to the millisecond as UTC. */
 export const DueTime = z
   .string({ error: ZONE_NEEDED })
   .pipe(z.iso.datetime({ offset: true, error: ZONE_NEEDED }))
-  .refine((text) => !(Date.parse(text) >= LATEST), 'must be before 9999-12-31T00:00:00Z')
+  .refine((text) => !(Date.parse(text) >= LATEST_DUE), 'must be before 9999-12-31T00:00:00Z')
   .meta({ format: 'date-time', description: 'An instant, with its zone', example: '2026-03-01T10:00:00+01:00' })
 
 export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])
@@ -20,6 +21,16 @@ export const ScheduleUpdates = strict({ enabled: Enabled.optional(), rolloutPerc
   .refine((updates) => Object.keys(updates).length > 0, 'must name at least one of enabled, rolloutPercentage')
   .meta({ description: 'What changes at the due time; what is not named stays as it is then', minProperties: 1 })
 export type ScheduleUpdates = z.infer<typeof ScheduleUpdates>
+
+/** What an installation wants to be said of a schedule that it lets pass. */
+export const ScheduleWarning = z.object({
+  code: z.literal('schedule-conflict'),
+  detail: z.string(),
+  field: z.string().meta({ example: 'enabled' }),
+  scheduleId: z.uuid().nullable().meta({ description: 'The other schedule; null when it is of the same request' }),
+  createdBy: z.string(),
+})
+export type ScheduleWarning = z.infer<typeof ScheduleWarning>
 
 export const FlagSchedule = z
   .object({
@@ -36,6 +47,12 @@ export const FlagSchedule = z
     appliedAt: Instant.nullable(),
     appliedRevision: z.int().nullable().meta({ description: 'Configuration revision that the change made' }),
     errorMessage: z.string().nullable(),
+    recurrenceId: z.uuid().nullable().meta({ description: 'The recurrence that it is an occurrence of' }),
+    attempt: z.int().meta({ description: 'Counts tries: 1, and one more for each retry' }),
+    originallyScheduledAt: Instant.nullable().meta({ description: 'When it was due before its first retry' }),
+    deferredFrom: Instant.nullable().meta({ description: 'When it was asked to be due, if a freeze has put it off' }),
+    freezeId: z.uuid().nullable().meta({ description: 'The freeze that has put it off' }),
+    warnings: z.array(ScheduleWarning).optional().meta({ description: 'Only in the answer to what caused them' }),
     version: z.int().meta({ description: 'Counts edits; also the ETag' }),
     createdBy: z.string(),
     createdAt: Instant,

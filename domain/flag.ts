@@ -17,6 +17,8 @@ export const RolloutPercentage = z
 export const Text = z
   .string({ error: 'must be text' })
   .max(2000, 'must be at most 2000 characters')
+  // Half of a character: Postgres takes no such JSON, and events are written as JSON.
+  .refine((text) => text.isWellFormed(), 'must be valid Unicode')
   // Postgres cannot keep it.
   .refine((text) => !text.includes('\0'), 'must not contain the character NUL')
 

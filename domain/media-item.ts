@@ -11,7 +11,7 @@ const METADATA_RULE =
 export const MediaItemId = z.int({ error: ID_RULE }).min(1, ID_RULE).max(Number.MAX_SAFE_INTEGER, ID_RULE)
 const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
 
-const line = Text.refine((text) => text.isWellFormed(), 'must be valid Unicode')
+const line = Text
 const Title = line.nullable().meta({ example: 'Playtime' })
 const MediaType = line.max(100, 'must be at most 100 characters').nullable().meta({ example: 'movie' })
 const TrendingScore = z.number({ error: NUMBER_RULE }).min(-1e30, NUMBER_RULE).max(1e30, NUMBER_RULE)

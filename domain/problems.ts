@@ -16,6 +16,19 @@ export const PROBLEMS = {
   'schedule-failed': { status: 409, title: 'The schedule failed' },
   'schedule-cancelled': { status: 409, title: 'The schedule is cancelled' },
   'schedule-out-of-order': { status: 409, title: 'A later change of this flag was applied already' },
+  'bulk-refused': { status: 422, title: 'Some of it cannot be done, so nothing was' },
+  'filter-too-wide': { status: 422, title: 'The filter means too many schedules' },
+  'schedule-not-failed': { status: 409, title: 'The schedule has not failed' },
+  'schedule-superseded': { status: 409, title: 'The same was changed since' },
+  'schedule-conflict': { status: 409, title: 'Another schedule sets it to something else at the same instant' },
+  'too-many-schedules': { status: 422, title: 'The flag has as many pending schedules as it may have' },
+  frozen: { status: 422, title: 'The environment is frozen at that time' },
+  'freeze-not-found': { status: 404, title: 'There is no such freeze' },
+  'freeze-in-past': { status: 422, title: 'The freeze is over already' },
+  'recurrence-not-found': { status: 404, title: 'There is no such recurrence' },
+  'recurrence-ended': { status: 409, title: 'The recurrence has ended' },
+  'recurrence-paused': { status: 409, title: 'The recurrence is paused' },
+  'recurrence-empty': { status: 422, title: 'The recurrence never occurs' },
   'policy-not-found': { status: 404, title: 'There is no such policy' },
   'policy-active': { status: 409, title: 'The policy is active already' },
   'policy-run-running': { status: 409, title: 'A run of this policy is running' },
@@ -45,6 +58,9 @@ export interface FieldProblem {
   field: string
   message: string
 }
+
+/** A problem as data, for answers that carry several. */
+export type Refusal = Pick<Problem, 'code' | 'message' | 'fields' | 'members'>
 
 /**
  * A refusal that the caller can understand: why, which fields, and what else they may want to know (`members`, which

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 const port = z.coerce.number().int().min(0).max(65535)
 const optional = z.string().min(1).optional()
+const days = z.coerce.number().int().min(1).max(36_500)
 
 /** Every setting of the API and the worker, read once at start. The README has the same table for people. */
 const Settings = z.object({
@@ -18,9 +19,30 @@ const Settings = z.object({
   INTERLOCK_JWT_ISSUER: optional,
   INTERLOCK_JWT_AUDIENCE: optional,
   INTERLOCK_BACKLOG_ALERT: z.coerce.number().int().positive().default(500),
+  INTERLOCK_LATENESS_SLO_SECONDS: z.coerce.number().min(0.002).max(3600).default(5),
+  INTERLOCK_SCHEDULE_RETRIES: z.coerce.number().int().min(0).max(3).default(0),
+  INTERLOCK_RETAIN_APPLIED_DAYS: days.default(90),
+  INTERLOCK_RETAIN_CANCELLED_DAYS: days.default(30),
+  INTERLOCK_MAX_PENDING_PER_FLAG: z.coerce.number().int().min(0).default(0),
+  INTERLOCK_CONFLICTS: z.enum(['allow', 'warn', 'refuse']).default('allow'),
 })
 
 export type Config = z.infer<typeof Settings>
+
+/** What the settings say of schedules, as the store's functions take it. */
+export function scheduleSettings(config: Config) {
+  return {
+    /** Automatic retries of a schedule that fails. */
+    retries: config.INTERLOCK_SCHEDULE_RETRIES,
+    retention: {
+      appliedDays: config.INTERLOCK_RETAIN_APPLIED_DAYS,
+      cancelledDays: config.INTERLOCK_RETAIN_CANCELLED_DAYS,
+    },
+    guards: { maxPendingPerFlag: config.INTERLOCK_MAX_PENDING_PER_FLAG, conflicts: config.INTERLOCK_CONFLICTS },
+  }
+}
+
+export type ScheduleSettings = ReturnType<typeof scheduleSettings>
 
 /**
  * Reads and checks the environment. The connection to Temporal is not here: `temporal/connection.ts` takes it from the

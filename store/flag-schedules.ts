@@ -3,8 +3,17 @@ import type { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '..
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
 import { type Database, query } from './database.ts'
-import { type FlagAddress, getFlag, lockFlag, refuseArchived } from './flags.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { type FlagAddress, getFlag, type LockedFlag, lockFlag, refuseArchived } from './flags.ts'
+import { DUE_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
+import { makeNextOccurrences } from './recurrence-occurrences.ts'
+import {
+  type Guard,
+  guardSchedule,
+  keepAskedOrder,
+  keepOrderOfDeferred,
+  overrodeBy,
+  type ScheduleGuards,
+} from './schedule-guards.ts'
 import { nudgeFlagSchedule } from './tasks.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -12,7 +21,8 @@ import type { Transaction } from './transaction.ts'
 export type ScheduleAddress = { scheduleId: string } & Partial<FlagAddress>
 
 export const SCHEDULE_COLUMNS = `s.id, s.flag_id, s.scheduled_at, s.status, s.updates, s.comment, s.sequence, s.version, s.applied_at,
-  s.applied_revision, s.error_message, s.created_by, s.created_at, s.updated_at, f.key AS flag_key, f.environment`
+  s.applied_revision, s.error_message, s.recurrence_id, s.created_by, s.created_at, s.updated_at, f.key AS flag_key, f.environment,
+  s.attempt, s.original_scheduled_at, s.deferred_from, s.freeze_id`
 
 export interface ScheduleRow {
   id: string
@@ -26,11 +36,16 @@ export interface ScheduleRow {
   applied_at: Date | null
   applied_revision: number | null
   error_message: string | null
+  recurrence_id: string | null
   created_by: string
   created_at: Date
   updated_at: Date
   flag_key: string
   environment: string
+  attempt: number
+  original_scheduled_at: Date | null
+  deferred_from: Date | null
+  freeze_id: string | null
 }
 
 export function toSchedule(row: ScheduleRow): FlagSchedule {
@@ -45,6 +60,11 @@ export function toSchedule(row: ScheduleRow): FlagSchedule {
     appliedAt: row.applied_at?.toISOString() ?? null,
     appliedRevision: row.applied_revision,
     errorMessage: row.error_message,
+    attempt: row.attempt,
+    originallyScheduledAt: row.original_scheduled_at?.toISOString() ?? null,
+    deferredFrom: row.deferred_from?.toISOString() ?? null,
+    freezeId: row.freeze_id,
+    recurrenceId: row.recurrence_id,
     version: row.version,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
@@ -73,11 +93,7 @@ export async function listSchedules(
   db: Database,
   { status, limit, cursor, ...address }: PageRequest & FlagAddress & { status?: ScheduleStatus | undefined },
 ): Promise<Page<FlagSchedule>> {
-  const after = readCursor(
-    cursor,
-    /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
-    /^\d{1,15}$/,
-  )
+  const after = readCursor(cursor, ...DUE_CURSOR)
   const flag = await getFlag(db, address)
   const rows = await query<ScheduleRow>(
     db,
@@ -108,35 +124,93 @@ export async function readProgress(db: Database, scheduleId: string): Promise<Sc
   return row && { schedule: toSchedule(row), flagId: row.flag_id, dueInMs: row.due_in_ms }
 }
 
-/** @throws Problem `flag-not-found`, `flag-archived`, `schedule-in-past`, `schedule-out-of-order` */
-export async function createSchedule(tx: Transaction, address: FlagAddress, input: NewSchedule): Promise<FlagSchedule> {
+/**
+ * @throws Problem `flag-not-found`, `flag-archived`, `schedule-in-past`, `schedule-out-of-order`, and those of the guards:
+ *   `frozen`, `too-many-schedules`, `schedule-conflict`
+ */
+export async function createSchedule(
+  tx: Transaction,
+  address: FlagAddress,
+  input: NewSchedule,
+  guards: ScheduleGuards = {},
+): Promise<FlagSchedule> {
   const locked = await lockFlag(tx, address)
+  refuseNewSchedule(locked, input)
+  const { updates } = input
+  const asked = { locked, scheduledAt: new Date(input.scheduledAt), updates, added: true, moved: true }
+  const guard = await guardSchedule(tx, asked, guards)
+  const [schedule] = await insertSchedules(tx, [{ ...input, ...placedBy(guard, locked) }], () => 'schedule')
+  return warned(schedule as FlagSchedule, guard)
+}
+
+/** What `insertSchedules` is to make, where the guards let it go. */
+export function placedBy(guard: Guard, { flag }: LockedFlag) {
+  const { scheduledAt, deferredFrom, freezeId } = guard
+  return { flagId: flag.id, scheduledAt: scheduledAt.toISOString(), deferredFrom, freezeId, note: overrodeBy(guard) }
+}
+
+export function warned(schedule: FlagSchedule, { warnings }: Guard): FlagSchedule {
+  return warnings.length > 0 ? { ...schedule, warnings } : schedule
+}
+
+type Made = NewSchedule & { flagId: string } & Partial<Pick<Guard, 'deferredFrom' | 'freezeId'>> & {
+    /** What its event says beside it. */
+    note?: Record<string, unknown>
+  }
+
+/**
+ * What may not be scheduled on a flag that the caller has locked.
+ *
+ * @throws Problem `flag-archived`, `schedule-in-past`, `schedule-out-of-order`
+ */
+export function refuseNewSchedule(locked: LockedFlag, { scheduledAt }: NewSchedule): void {
   refuseArchived(locked.flag)
-  const scheduledAt = new Date(input.scheduledAt)
   // Its sequence will be higher than any that was given out, so at the watermark's own instant it still comes after.
-  refuseDueTime(scheduledAt, Number.POSITIVE_INFINITY, locked)
-  const [row] = await tx.query<ScheduleRow>(
-    `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, created_by)
-       VALUES ($1, $2, $3, $4, $5) RETURNING *)
-     SELECT ${SCHEDULE_COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
-    [locked.flag.id, scheduledAt, JSON.stringify(input.updates), input.comment ?? null, tx.origin.actor],
+  refuseDueTime(new Date(scheduledAt), Number.POSITIVE_INFINITY, locked)
+}
+
+/**
+ * Makes schedules on flags that the caller has locked, in one statement, with their events and nudges. Their sequence, and so
+ * their order when they are due at once, is that of `made`; so is that of the result. `keyOf` names their nudges.
+ */
+export async function insertSchedules(
+  tx: Transaction,
+  made: Made[],
+  keyOf: (schedule: FlagSchedule) => string,
+): Promise<FlagSchedule[]> {
+  const rows = await tx.query<ScheduleRow>(
+    `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, deferred_from, freeze_id, created_by)
+       SELECT n."flagId", n."scheduledAt", n.updates, n.comment, n."deferredFrom", n."freezeId", $2
+       FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS ("flagId" uuid, "scheduledAt" timestamptz, updates jsonb,
+         comment text, "deferredFrom" timestamptz, "freezeId" uuid)) WITH ORDINALITY AS n
+       ORDER BY n.ordinality RETURNING *)
+     SELECT ${SCHEDULE_COLUMNS} FROM s JOIN feature_flags f ON f.id = s.flag_id ORDER BY s.sequence`,
+    [
+      JSON.stringify(made.map((one) => ({ ...one, scheduledAt: new Date(one.scheduledAt).toISOString() }))),
+      tx.origin.actor,
+    ],
   )
-  const schedule = toSchedule(row as ScheduleRow)
-  emitScheduleEvent(tx, 'schedule-created', locked.flag.id, null, schedule)
-  enqueueNudge(tx, 'schedule', schedule)
-  return schedule
+  await keepOrderOfDeferred(tx, rows)
+  return rows.map((row, i) => {
+    const schedule = toSchedule(row)
+    emitScheduleEvent(tx, 'schedule-created', row.flag_id, null, schedule, undefined, made[i]?.note)
+    enqueueNudge(tx, keyOf(schedule), schedule)
+    return schedule
+  })
 }
 
 /**
  * Moves or changes a pending schedule. `expectedVersion` is the caller's If-Match.
  *
- * @throws Problem `…-not-found`, `schedule-applied`, `-failed`, `-cancelled`, `-in-past`, `-out-of-order`, `revision-mismatch`
+ * @throws Problem `…-not-found`, `schedule-applied`, `-failed`, `-cancelled`, `-in-past`, `-out-of-order`, `revision-mismatch`,
+ *   and those of the guards: `frozen`, `schedule-conflict`
  */
 export async function editSchedule(
   tx: Transaction,
   address: ScheduleAddress,
   edit: ScheduleEdit,
   expectedVersion?: number,
+  guards: ScheduleGuards = {},
 ): Promise<FlagSchedule> {
   const { locked, row, schedule } = await lockSchedule(tx, address)
   refuseFinal(schedule)
@@ -151,13 +225,20 @@ export async function editSchedule(
     )
   }
   const scheduledAt = edit.scheduledAt ? new Date(edit.scheduledAt) : row.scheduled_at
-  if (scheduledAt.getTime() !== row.scheduled_at.getTime()) refuseDueTime(scheduledAt, row.sequence, locked)
-  return await writePending(tx, 'schedule-updated', schedule, locked.flag, {
-    status: 'pending',
-    scheduledAt,
-    updates: edit.updates ?? schedule.updates,
+  const moved = scheduledAt.getTime() !== row.scheduled_at.getTime()
+  if (moved) refuseDueTime(scheduledAt, row.sequence, locked)
+  const updates = edit.updates ?? schedule.updates
+  const asked = { locked, scheduledAt, updates, id: row.id, added: false, moved }
+  const guard = moved || edit.updates ? await guardSchedule(tx, asked, guards) : undefined
+  const wanted = {
+    status: 'pending' as const,
+    scheduledAt: guard?.scheduledAt ?? scheduledAt,
+    updates,
     comment: edit.comment ?? schedule.comment,
-  })
+    ...(moved && { guard }),
+  }
+  const after = await writePending(tx, 'schedule-updated', schedule, locked.flag, wanted)
+  return guard ? warned(after, guard) : after
 }
 
 /**
@@ -168,12 +249,15 @@ export async function editSchedule(
 export async function cancelSchedule(tx: Transaction, address: ScheduleAddress): Promise<FlagSchedule> {
   const { locked, row, schedule } = await lockSchedule(tx, address)
   refuseFinal(schedule)
-  return await writePending(tx, 'schedule-cancelled', schedule, locked.flag, {
+  const cancelled = await writePending(tx, 'schedule-cancelled', schedule, locked.flag, {
     status: 'cancelled',
     scheduledAt: row.scheduled_at,
     updates: schedule.updates,
     comment: schedule.comment,
   })
+  // Only this occurrence is skipped.
+  if (row.recurrence_id) await makeNextOccurrences(tx, [row.recurrence_id])
+  return cancelled
 }
 
 /** Cancels what is pending on a flag that the caller has locked. */
@@ -191,7 +275,12 @@ export async function cancelPendingOfFlag(tx: Transaction, flag: Flag): Promise<
 }
 
 /** Sends a schedule's workflow on its way again; `because` tells one repair from another. */
-export function enqueueNudge(tx: Transaction, key: string, schedule: FlagSchedule, because = ''): void {
+export function enqueueNudge(
+  tx: Transaction,
+  key: string,
+  schedule: Pick<FlagSchedule, 'id' | 'flagKey' | 'environment' | 'scheduledAt' | 'version'>,
+  because = '',
+): void {
   const { id: scheduleId, flagKey, environment, scheduledAt, version } = schedule
   tx.enqueueTriggerTask(
     key,
@@ -201,7 +290,7 @@ export function enqueueNudge(tx: Transaction, key: string, schedule: FlagSchedul
   )
 }
 
-async function lockSchedule(tx: Transaction, address: ScheduleAddress) {
+export async function lockSchedule(tx: Transaction, address: ScheduleAddress) {
   const { scheduleId, environment, flagKey } = address
   const locked =
     environment !== undefined && flagKey !== undefined
@@ -225,32 +314,55 @@ async function flagOf(tx: Transaction, scheduleId: string): Promise<FlagAddress>
   return flag
 }
 
-async function writePending(
+/** Writes a pending schedule that the caller has locked with its flag; `why` is kept with the event. */
+export async function writePending(
   tx: Transaction,
   type: 'schedule-updated' | 'schedule-cancelled',
   before: FlagSchedule,
   flag: Flag,
-  wanted: { status: ScheduleStatus; scheduledAt: Date; updates: FlagSchedule['updates']; comment: string | null },
+  wanted: {
+    status: ScheduleStatus
+    scheduledAt: Date
+    updates: FlagSchedule['updates']
+    comment: string | null
+    /** Of one that has been moved. */
+    guard?: Guard | undefined
+  },
+  why?: string,
 ): Promise<FlagSchedule> {
+  const { guard } = wanted
   const [row] = await tx.query<ScheduleRow>(
     `WITH s AS (UPDATE feature_flag_schedules SET status = $2, scheduled_at = $3, updates = $4, comment = $5,
+         deferred_from = CASE WHEN $6 THEN $7 ELSE deferred_from END, freeze_id = CASE WHEN $6 THEN $8 ELSE freeze_id END,
          version = version + 1, updated_at = clock_timestamp()
        WHERE id = $1 AND status = 'pending' RETURNING *)
      SELECT ${SCHEDULE_COLUMNS} FROM s, feature_flags f WHERE f.id = s.flag_id`,
-    [before.id, wanted.status, wanted.scheduledAt, JSON.stringify(wanted.updates), wanted.comment],
+    [
+      before.id,
+      wanted.status,
+      wanted.scheduledAt,
+      JSON.stringify(wanted.updates),
+      wanted.comment,
+      guard !== undefined,
+      guard?.deferredFrom ?? null,
+      guard?.freezeId ?? null,
+    ],
   )
+  if (guard?.deferredFrom) await keepAskedOrder(tx, [flag.id], guard.scheduledAt)
   const after = toSchedule(row as ScheduleRow)
-  emitScheduleEvent(tx, type, flag.id, before, after)
+  emitScheduleEvent(tx, type, flag.id, before, after, why, guard && overrodeBy(guard))
   enqueueNudge(tx, 'schedule', after)
   return after
 }
 
-function emitScheduleEvent(
+export function emitScheduleEvent(
   tx: Transaction,
-  type: 'schedule-created' | 'schedule-updated' | 'schedule-cancelled',
+  type: 'schedule-created' | 'schedule-updated' | 'schedule-cancelled' | 'schedule-retried',
   flagId: string,
   before: FlagSchedule | null,
   after: FlagSchedule,
+  why?: string,
+  more: Record<string, unknown> = {},
 ): void {
   const { id: scheduleId, flagKey, environment } = after
   tx.emitEvent({
@@ -259,10 +371,10 @@ function emitScheduleEvent(
     flagKey,
     flagId,
     scheduleId,
-    data: { before: before && seen(before), after: seen(after) },
+    data: { before: before && seen(before), after: seen(after), ...(why && { why }), ...more },
   })
 }
 
-function seen({ scheduledAt, status, updates, comment, version }: FlagSchedule) {
-  return { scheduledAt, status, updates, comment, version }
+function seen({ scheduledAt, status, updates, comment, version, deferredFrom, freezeId }: FlagSchedule) {
+  return { scheduledAt, status, updates, comment, version, ...(freezeId && { deferredFrom, freezeId }) }
 }

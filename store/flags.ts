@@ -50,7 +50,7 @@ function toFlag(row: FlagRow): Flag {
   }
 }
 
-function flagNotFound({ environment, flagKey }: FlagAddress): Problem {
+export function flagNotFound({ environment, flagKey }: FlagAddress): Problem {
   return new Problem('flag-not-found', `There is no flag "${flagKey}" in the environment "${environment}".`)
 }
 
@@ -74,6 +74,28 @@ export async function lockFlag(tx: Transaction, address: FlagAddress): Promise<L
     [address.environment, address.flagKey],
   )
   if (!row) throw flagNotFound(address)
+  return toLocked(row)
+}
+
+/**
+ * Locks flags in the order (environment, key), which is everybody's; those that do not exist are left out. A dry run only
+ * reads them.
+ */
+export async function lockFlags(
+  tx: Transaction,
+  addresses: FlagAddress[],
+  { dryRun = false } = {},
+): Promise<LockedFlag[]> {
+  const rows = await tx.query<FlagRow & { now: Date }>(
+    `SELECT ${COLUMNS}, clock_timestamp() AS now FROM feature_flags f
+     WHERE (environment, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     ORDER BY environment, key ${dryRun ? '' : 'FOR NO KEY UPDATE OF f'}`,
+    [addresses.map(({ environment }) => environment), addresses.map(({ flagKey }) => flagKey)],
+  )
+  return rows.map(toLocked)
+}
+
+function toLocked(row: FlagRow & { now: Date }): LockedFlag {
   const { applied_through_at: at, applied_through_sequence: sequence } = row
   return { flag: toFlag(row), appliedThrough: at && sequence !== null ? { at, sequence } : null, now: row.now }
 }

@@ -24,7 +24,7 @@ export async function getItem(db: Database, id: number): Promise<MediaItem> {
 // Whole items, one statement for many. One that is as it is wanted is left alone: no new version, nothing to evaluate.
 const PUT = `
   INSERT INTO media_items AS old (id, title, media_type, released_at, metadata, ingestion_status, trending_score)
-  SELECT id, title, "mediaType", "releasedAt", metadata, "ingestionStatus", "trendingScore"
+  SELECT id, title, "mediaType", date_trunc('milliseconds', "releasedAt") AS "releasedAt", metadata, "ingestionStatus", "trendingScore"
   FROM jsonb_to_recordset($1::jsonb) AS new(id bigint, title text, "mediaType" text, "releasedAt" timestamptz, metadata jsonb,
     "ingestionStatus" text, "trendingScore" double precision)
   ORDER BY id
@@ -82,7 +82,7 @@ export async function patchItem(
       id,
       wanted.title,
       wanted.mediaType,
-      wanted.releasedAt,
+      wanted.releasedAt && new Date(wanted.releasedAt),
       JSON.stringify(wanted.metadata),
       wanted.ingestionStatus,
       wanted.trendingScore,

@@ -11,6 +11,9 @@ export interface PageRequest {
   cursor?: string | undefined
 }
 
+/** Sort key of lists in the order in which schedules are due: due time, sequence. */
+export const DUE_CURSOR = [/^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/, /^\d{1,15}$/]
+
 /**
  * Cuts a page out of `rows`, which were asked for with `limit + 1`; `keyOf` names the sort key of the last row, which
  * the next page starts after.

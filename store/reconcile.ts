@@ -1,9 +1,11 @@
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Database, query } from './database.ts'
 import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
+import { lockFlag } from './flags.ts'
 import { failRun, nudgeRunAgain } from './policy-run-control.ts'
 import type { RunRow } from './policy-runs.ts'
-import { transaction } from './transaction.ts'
+import { makeNextOccurrences } from './recurrence-occurrences.ts'
+import { type Transaction, transaction } from './transaction.ts'
 
 /** Due this soon, a schedule is looked at in every run: two runs, so that one may fail. */
 const SOON = `(SELECT clock_timestamp()) + interval '2 minutes'`
@@ -64,6 +66,28 @@ export async function nudgeAgain(db: Database, schedules: FlagSchedule[], run: s
     },
     { origin: { actor: 'interlock', door: 'schedule' } },
   )
+}
+
+/**
+ * Makes the next occurrences of active recurrences that have none, at most 100: while versions change over, a worker that
+ * knows nothing of recurrences may have applied the one before. Returns how many recurrences it looked at.
+ */
+export async function makeMissingOccurrences(db: Database): Promise<number> {
+  const rows = await query<{ id: string; environment: string; flagKey: string }>(
+    db,
+    `SELECT r.id, f.environment, f.key AS "flagKey" FROM flag_schedule_recurrences r JOIN feature_flags f ON f.id = r.flag_id
+     WHERE r.status = 'active'
+       AND NOT EXISTS (SELECT 1 FROM feature_flag_schedules p WHERE p.recurrence_id = r.id AND p.status = 'pending')
+     ORDER BY r.id LIMIT 100`,
+  )
+  for (const { id, ...address } of rows) {
+    const make = async (tx: Transaction) => {
+      await lockFlag(tx, address)
+      await makeNextOccurrences(tx, [id])
+    }
+    await transaction(db, make, { origin: { actor: 'interlock', door: 'schedule' } })
+  }
+  return rows.length
 }
 
 /** Running policy runs without a message under way. They are few, so each is looked at every time. */

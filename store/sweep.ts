@@ -2,6 +2,8 @@ import type { FlagState } from '../domain/flag.ts'
 import { foldSchedules, type ScheduleUpdates } from '../domain/flag-schedule.ts'
 import { LATENESS_BOUNDS } from '../domain/lateness.ts'
 import { type Database, sqlState } from './database.ts'
+import { makeNextOccurrences } from './recurrence-occurrences.ts'
+import { retryLater } from './schedule-retry.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
 /** What became of one due schedule. */
@@ -13,6 +15,8 @@ export interface SweepOutcome {
   /** Applied − due, in seconds. */
   lateness?: number
   error?: string
+  /** It failed, and is pending again, due then. */
+  willRetryAt?: string
 }
 
 /** Schedules a transaction takes at most: the reference's limit of one run, and about 3 ms of locks. */
@@ -32,6 +36,7 @@ interface DueSchedule {
   sequence: number
   updates: ScheduleUpdates
   created_by: string
+  recurrence_id: string | null
 }
 
 export interface Sweep {
@@ -47,6 +52,8 @@ export interface SweepOptions {
   flagId?: string
   /** Leave these flags alone. */
   without?: string[]
+  /** How often a schedule that fails is tried again by itself; 0 by default. */
+  retries?: number
 }
 
 /**
@@ -94,7 +101,7 @@ async function sweepOnce(tx: Transaction, options: SweepOptions, careful: boolea
   const due = await tx.query<DueSchedule>(
     // Flag by flag: with = ANY, a table without statistics was searched whole, 6 ms a sweep.
     `SELECT due.* FROM unnest($1::uuid[]) AS locked (id) CROSS JOIN LATERAL (
-       SELECT id, flag_id, scheduled_at, sequence, updates, created_by FROM feature_flag_schedules
+       SELECT id, flag_id, scheduled_at, sequence, updates, created_by, recurrence_id FROM feature_flag_schedules
        WHERE flag_id = locked.id AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
        ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}) due
      ORDER BY due.scheduled_at, due.sequence LIMIT ${SWEEP_BATCH}`,
@@ -102,8 +109,33 @@ async function sweepOnce(tx: Transaction, options: SweepOptions, careful: boolea
   )
   if (due.length === 0) return nothing
   const more = due.length === SWEEP_BATCH
-  if (careful) return { ...(await applyOneByOne(tx, flags, due)), more }
-  return { outcomes: await applyTogether(tx, flags, due), stuck: [], more }
+  const swept = careful
+    ? await applyOneByOne(tx, flags, due, options)
+    : { outcomes: await applyTogether(tx, flags, due, options), stuck: [] }
+  if (due.some((schedule) => schedule.recurrence_id)) swept.stuck.push(...(await makeNext(tx, due, careful)))
+  return { ...swept, more }
+}
+
+/** The next occurrence of what recurs. Carefully, one that cannot be made is left to the reconciler. */
+async function makeNext(tx: Transaction, due: DueSchedule[], careful: boolean): Promise<Sweep['stuck']> {
+  const recurring = due.flatMap(({ flag_id: flagId, recurrence_id: id }) => (id ? [{ flagId, id }] : []))
+  const stuck: Sweep['stuck'] = []
+  if (!careful) {
+    await makeNextOccurrences(
+      tx,
+      recurring.map(({ id }) => id),
+    )
+    return stuck
+  }
+  for (const { flagId, id } of recurring) {
+    try {
+      await tx.savepoint(() => makeNextOccurrences(tx, [id]))
+    } catch (error) {
+      if (isOutage(error)) throw error
+      stuck.push({ flagId, error: error as Error })
+    }
+  }
+  return stuck
 }
 
 async function lockDueFlags(tx: Transaction, { flagId, without = [] }: SweepOptions): Promise<Map<string, SweptFlag>> {
@@ -123,12 +155,13 @@ async function applyTogether(
   tx: Transaction,
   flags: Map<string, SweptFlag>,
   due: DueSchedule[],
+  options: SweepOptions,
 ): Promise<SweepOutcome[]> {
   const outcomes: SweepOutcome[] = []
   const alive = due.filter((schedule) => !archivedFlagOf(flags, schedule))
   if (alive.length > 0) outcomes.push(...(await apply(tx, flags, alive)))
   for (const schedule of due.filter((schedule) => archivedFlagOf(flags, schedule))) {
-    outcomes.push(await fail(tx, flags, schedule, 'The flag is archived'))
+    outcomes.push(await fail(tx, flags, schedule, 'The flag is archived', options))
   }
   return outcomes
 }
@@ -138,6 +171,7 @@ async function applyOneByOne(
   tx: Transaction,
   flags: Map<string, SweptFlag>,
   due: DueSchedule[],
+  options: SweepOptions,
 ): Promise<Pick<Sweep, 'outcomes' | 'stuck'>> {
   // Deferred constraints would raise at COMMIT, when no savepoint can isolate the schedule that broke them; and one row
   // that somebody holds must not use up the time of all.
@@ -145,11 +179,11 @@ async function applyOneByOne(
   await tx.query(`SET LOCAL lock_timeout = '100ms'`)
   const attempt = async (schedules: DueSchedule[]): Promise<SweepOutcome[]> => {
     try {
-      return await tx.savepoint(() => applyTogether(tx, flags, schedules))
+      return await tx.savepoint(() => applyTogether(tx, flags, schedules, options))
     } catch (error) {
       const [first, ...rest] = schedules
       if (!isRefusedByData(error) || !first) throw error
-      if (rest.length === 0) return [await fail(tx, flags, first, error.message)]
+      if (rest.length === 0) return [await fail(tx, flags, first, error.message, options)]
       const outcomes = []
       for (const schedule of schedules) outcomes.push(...(await attempt([schedule])))
       return outcomes
@@ -248,14 +282,18 @@ async function fail(
   flags: Map<string, SweptFlag>,
   schedule: DueSchedule,
   error: string,
+  { retries = 0 }: SweepOptions,
 ): Promise<SweepOutcome> {
+  const { environment, key: flagKey, id: flagId } = flags.get(schedule.flag_id) as SweptFlag
+  const address = { environment, flagKey, flagId, scheduleId: schedule.id }
+  const willRetryAt = retries > 0 ? await retryLater(tx, address, error, retries) : undefined
+  if (willRetryAt) return { scheduleId: schedule.id, flagKey, environment, status: 'failed', error, willRetryAt }
   await tx.query(
     `WITH failed AS (UPDATE feature_flag_schedules SET status = 'failed', error_message = $2, updated_at = clock_timestamp()
        WHERE id = $1 AND status = 'pending' RETURNING 1)
      UPDATE schedule_totals SET failed = failed + (SELECT count(*) FROM failed)`,
     [schedule.id, error],
   )
-  const { environment, key: flagKey, id: flagId } = flags.get(schedule.flag_id) as SweptFlag
   const data = { updates: schedule.updates, error, createdBy: schedule.created_by }
   tx.emitEvent({ type: 'schedule-failed', environment, flagKey, flagId, scheduleId: schedule.id, data })
   return { scheduleId: schedule.id, flagKey, environment, status: 'failed', error }

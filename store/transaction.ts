@@ -143,12 +143,13 @@ function statements(client: PoolClient, effects: CollectedEffects): Pick<Transac
 }
 
 // Events, outbox rows and the transaction's id in one statement: what effects cost is one round trip.
+// Its events share one instant: between two of them, a flag would look as nobody has ever seen it.
 const FLUSH = `
   WITH new_events AS (
     INSERT INTO events (type, environment, flag_key, flag_id, schedule_id, policy_version, run_id, revision, data, actor, door,
-      reason, request_id)
+      reason, request_id, created_at)
     SELECT e.type, e.environment, e."flagKey", e."flagId", e."scheduleId", e."policyVersion", e."runId", e.revision, e.data,
-      $2, $3, $4, $5
+      $2, $3, $4, $5, (SELECT clock_timestamp())
     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (type text, environment text, "flagKey" text, "flagId" uuid,
       "scheduleId" uuid, "policyVersion" integer, "runId" uuid, revision bigint, data jsonb)) WITH ORDINALITY AS e
     ORDER BY e.ordinality

@@ -6,6 +6,8 @@ export interface TemporalNames {
   policyRun(policyVersion: number, runId: string): string
   /** The Temporal Schedule that starts the reconciler every minute, and its workflow. */
   reconciler: string
+  /** The Temporal Schedule that starts the retention every day, and its workflow. */
+  retention: string
   /** `timers` for what must not be late, `batch` for what takes long. */
   queues: { timers: string; batch: string }
 }
@@ -16,6 +18,7 @@ export function temporalNames(prefix = ''): TemporalNames {
     flagSchedule: (scheduleId) => named(`flag-schedule:${scheduleId}`),
     policyRun: (policyVersion, runId) => named(`reeval:${policyVersion}:${runId}`),
     reconciler: named('reconciler'),
+    retention: named('retention'),
     queues: { timers: named('timers'), batch: named('batch') },
   }
 }

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import { DefaultLogger, type LogLevel, NativeConnection, Runtime } from '@temporalio/worker'
-import { readConfig } from '../runtime/config.ts'
+import { readConfig, scheduleSettings } from '../runtime/config.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { connectClient } from '../temporal/connection.ts'
 import { temporalNames } from '../temporal/ids.ts'
-import { ensureReconciler } from '../temporal/reconciler-schedule.ts'
+import { ensureReconciler, ensureRetention } from '../temporal/periodic.ts'
 import { registerSearchAttributes } from '../temporal/search-attributes.ts'
 import { bundleWorkflows } from './bundle.ts'
 import { startWorker } from './worker.ts'
@@ -38,9 +38,11 @@ const worker = await startWorker({
   namespace,
   names,
   workflowBundle: await bundleWorkflows(),
+  settings: scheduleSettings(config),
   log,
 })
 await ensureReconciler(client, names)
+await ensureRetention(client, names)
 log.info({ namespace, taskQueues: Object.values(names.queues) }, 'Worker is running')
 
 onShutdown(log, async () => {

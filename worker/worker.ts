@@ -3,7 +3,9 @@ import { type NativeConnection, Worker, type WorkflowBundleOption } from '@tempo
 import { createFlagScheduleActivities } from '../activities/flag-schedule.ts'
 import { createPolicyRunActivities } from '../activities/policy-run.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
+import { createRetentionActivities } from '../activities/retention.ts'
 import { createSweeper } from '../activities/sweeper.ts'
+import type { ScheduleSettings } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import { openBatchDatabase, openDatabase, openScanDatabase } from '../store/database.ts'
 import { dataConverter } from '../temporal/data-converter.ts'
@@ -19,6 +21,7 @@ export interface WorkerOptions {
   namespace: string
   names: TemporalNames
   workflowBundle: WorkflowBundleOption
+  settings: ScheduleSettings
   log: Log
 }
 
@@ -30,14 +33,14 @@ export interface RunningWorker {
 
 /** Starts workers of the queues `timers` and `batch` with their pools, and the relay. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { databaseUrl: url, client, log, names } = options
+  const { databaseUrl: url, client, log, names, settings } = options
   const run = createTaskRunner(createTasks(client, names))
   const relayDb = openDatabase({ url, name: 'relay', log, connections: 2 })
   const dispatcher = createDispatcher(run, () => relayDb, log)
   const db = openDatabase({ url, name: 'sweep', log, connections: 8, dispatcher })
   const batchDb = openBatchDatabase({ url, log })
   const scanDb = openScanDatabase({ url, log, dispatcher })
-  const sweeper = createSweeper(db, log)
+  const sweeper = createSweeper(db, log, { retries: settings.retries })
   const common = {
     connection: options.connection,
     namespace: options.namespace,
@@ -52,8 +55,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     ...common,
     taskQueue: names.queues.timers,
     activities: {
-      ...createFlagScheduleActivities({ db, sweeper, client }),
+      ...createFlagScheduleActivities({ db, sweeper, client, guards: settings.guards }),
       ...createReconcileActivities({ db: scanDb, client, names, log }),
+      ...createRetentionActivities({ db: scanDb, log, retention: settings.retention }),
     },
     // Activities that wait for their last second hold a slot, but no connection.
     maxConcurrentActivityTaskExecutions: 2_000,

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Event, EventType } from '../../domain/event.ts'
-import { Environment, FlagKey } from '../../domain/flag.ts'
+import { Environment, FlagKey, Text } from '../../domain/flag.ts'
+import { DueTime } from '../../domain/flag-schedule.ts'
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { listEvents } from '../../store/events.ts'
@@ -21,12 +22,25 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           scheduleId: z.uuid('must be the id of a schedule').optional(),
           policyVersion: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
           runId: z.uuid('must be the id of a run').optional(),
-          type: EventType.optional(),
+          actor: Text.min(1, 'must name somebody')
+            .optional()
+            .meta({ description: 'Subject of a token, identity of an operator, or `interlock`' }),
+          type: z
+            .preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(EventType).max(50))
+            .optional()
+            .meta({ description: 'One type or several: repeated, or with commas between them' }),
+          from: DueTime.optional().meta({ description: 'Written at this instant or later' }),
+          to: DueTime.optional().meta({ description: 'Written at this instant or earlier' }),
           ...pageQuery,
         }),
         response: { 200: paged(Event), ...readProblems() },
       },
-      handler: async (request, reply) => reply.send(sendPage(request, reply, await listEvents(db, request.query))),
+      handler: async (request, reply) => {
+        const { from, to, ...filter } = request.query
+        const instant = (text: string | undefined) => (text === undefined ? undefined : new Date(text))
+        const page = await listEvents(db, { ...filter, from: instant(from), to: instant(to) })
+        return reply.send(sendPage(request, reply, page))
+      },
     })
   }
 }

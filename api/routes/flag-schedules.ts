@@ -5,6 +5,8 @@ import { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../../d
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { cancelSchedule, createSchedule, editSchedule, getSchedule, listSchedules } from '../../store/flag-schedules.ts'
+import type { ScheduleGuards } from '../../store/schedule-guards.ts'
+import { retrySchedule } from '../../store/schedule-retry.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
@@ -23,14 +25,31 @@ const tags = ['flag schedules']
 const ofFlag = z.object({ flagKey: FlagKey })
 const ofSchedule = ofFlag.extend({ scheduleId: z.uuid('must be the id of a schedule') })
 
-const Schedule = FlagSchedule.extend({
+export const Schedule = FlagSchedule.extend({
   workflowId: z.string().meta({ description: 'Its workflow in Temporal: `temporal workflow describe -w …`' }),
 }).meta({ id: 'Schedule' })
 
 const OVERLAP =
   'Overlapping schedules may leave a flag in a state that nobody expected: they are all applied, in the order in which they are due, and the last one wins. Avoid scheduling concurrent changes of one flag.'
 
-export function flagScheduleRoutes({ db, names }: { db: Database; names: TemporalNames }): FastifyPluginAsyncZod {
+export const freezeQuery = {
+  overrideFreeze: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .optional()
+    .meta({ description: 'Let it into a freeze all the same; needs a `reason`' }),
+}
+
+interface Dependencies {
+  db: Database
+  names: TemporalNames
+  guards: ScheduleGuards
+}
+
+export function flagScheduleRoutes({ db, names, guards }: Dependencies): FastifyPluginAsyncZod {
+  const guardsOf = (query: { overrideFreeze?: string | undefined }) => ({
+    ...guards,
+    overrideFreeze: query.overrideFreeze === 'true',
+  })
   const shown = (schedule: FlagSchedule) => ({ ...schedule, workflowId: names.flagSchedule(schedule.id) })
   const etag = ({ version }: FlagSchedule) => ({ etag: `"${version}"` })
 
@@ -41,18 +60,28 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         summary: 'Schedule a change of a flag',
         description: `Applied once, in the order (due time, creation), never early. ${OVERLAP}`,
         params: ofFlag,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...freezeQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         body: NewSchedule,
         response: {
           201: created(Schedule, { etag: true }),
-          ...writeProblems('flag-not-found', 'flag-archived', 'schedule-in-past', 'schedule-out-of-order'),
+          ...writeProblems(
+            'flag-not-found',
+            'flag-archived',
+            'schedule-in-past',
+            'schedule-out-of-order',
+            'frozen',
+            'too-many-schedules',
+            'schedule-conflict',
+          ),
         },
       },
       handler: async (request, reply) => {
         const { environment } = request.query
         const { flagKey } = request.params
-        const schedule = await write(db, request, (tx) => createSchedule(tx, { environment, flagKey }, request.body))
+        const schedule = await write(db, request, (tx) =>
+          createSchedule(tx, { environment, flagKey }, request.body, guardsOf(request.query)),
+        )
         const location = `/api/admin/flags/${flagKey}/schedule/${schedule.id}?environment=${environment}`
         return reply
           .code(201)
@@ -101,7 +130,7 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
         summary: 'Move or change a pending schedule',
         description: `Its workflow's timer moves with it. ${OVERLAP}`,
         params: ofSchedule,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict({ ...environmentQuery, ...freezeQuery, ...reasonQuery }),
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         body: ScheduleEdit,
         response: {
@@ -115,13 +144,50 @@ export function flagScheduleRoutes({ db, names }: { db: Database; names: Tempora
             'schedule-in-past',
             'schedule-out-of-order',
             'revision-mismatch',
+            'frozen',
+            'schedule-conflict',
           ),
         },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const expected = expectedVersion(request.headers)
-        const schedule = await write(db, request, (tx) => editSchedule(tx, address, request.body, expected))
+        const schedule = await write(db, request, (tx) =>
+          editSchedule(tx, address, request.body, expected, guardsOf(request.query)),
+        )
+        return reply.headers(etag(schedule)).send(shown(schedule))
+      },
+    })
+
+    app.post('/flags/:flagKey/schedule/:scheduleId/retry', {
+      schema: {
+        tags,
+        summary: 'Try a failed schedule again, now',
+        description:
+          'Refused when a schedule that came later has set the same: a retry never undoes what was done since.',
+        params: ofSchedule,
+        querystring: strict({ ...environmentQuery, ...freezeQuery, ...reasonQuery }),
+        headers: z.object(idempotencyHeader),
+        response: {
+          200: ok(Schedule, { etag: true }),
+          ...writeProblems(
+            'flag-not-found',
+            'flag-archived',
+            'schedule-not-found',
+            'schedule-not-failed',
+            'schedule-applied',
+            'schedule-cancelled',
+            'schedule-superseded',
+            'schedule-out-of-order',
+            'frozen',
+            'too-many-schedules',
+            'schedule-conflict',
+          ),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const schedule = await write(db, request, (tx) => retrySchedule(tx, address, guardsOf(request.query)))
         return reply.headers(etag(schedule)).send(shown(schedule))
       },
     })

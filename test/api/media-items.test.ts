@@ -83,3 +83,10 @@ describe('media items', () => {
     }
   })
 })
+
+it('keep an instant to the millisecond, whatever comes after it', async () => {
+  const finer = { title: 'Finer', releasedAt: '2020-01-01T00:00:00.9792+01:00' }
+  expect((await call('PUT', 'media-items/9200', finer)).body.releasedAt).toBe('2019-12-31T23:00:00.979Z')
+  const patched = await call('PATCH', 'media-items/9200', { releasedAt: '2021-01-01T00:00:00.12345Z' })
+  expect(patched.body.releasedAt).toBe('2021-01-01T00:00:00.123Z')
+})

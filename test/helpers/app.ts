@@ -37,14 +37,14 @@ export interface Answer {
 }
 
 /** The whole API over a database, with a real connection to Temporal under a prefix of its own. */
-export async function createTestApp(databaseUrl: string, { log = quiet as Log } = {}): Promise<TestApp> {
+export async function createTestApp(databaseUrl: string, { log = quiet as Log, settings = {} } = {}): Promise<TestApp> {
   process.env.TEMPORAL_ADDRESS = inject('services').temporalAddress
   const { client, connection, namespace } = connectClient()
   const names = temporalNames(`test-${crypto.randomUUID().slice(0, 8)}`)
   const dispatcher = createDispatcher(createTaskRunner(createTasks(client, names)), () => db, log)
   const db = openTestDatabase(databaseUrl, { dispatcher, connections: 20, log })
   const scanDb = openScanDatabase({ url: databaseUrl, log, dispatcher })
-  const config = readConfig({ DATABASE_URL: databaseUrl, INTERLOCK_JWT_SECRET: SECRET })
+  const config = readConfig({ DATABASE_URL: databaseUrl, INTERLOCK_JWT_SECRET: SECRET, ...settings })
   const temporal = { lastPoll: () => lastPoll(connection, namespace, names.queues) }
   const app = await build({ config, log, db, scanDb, names, temporal })
   afterAll(async () => {

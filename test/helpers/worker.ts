@@ -1,12 +1,17 @@
 import './quiet-runtime.ts'
 import { NativeConnection } from '@temporalio/worker'
 import { afterAll, inject } from 'vitest'
+import { readConfig, type ScheduleSettings, scheduleSettings } from '../../runtime/config.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import type { TestApp } from './app.ts'
 import { quiet } from './database.ts'
 
 /** Runs a worker, as `worker/main.ts` does, for the workflows of a test's app; it stops when the file has ended. */
-export async function startTestWorker({ client, names }: TestApp, databaseUrl: string): Promise<RunningWorker> {
+export async function startTestWorker(
+  { client, names }: TestApp,
+  databaseUrl: string,
+  settings: Partial<ScheduleSettings> = {},
+): Promise<RunningWorker> {
   const { temporalAddress, bundlePath } = inject('services')
   const connection = await NativeConnection.connect({ address: temporalAddress })
   const worker = await startWorker({
@@ -16,6 +21,7 @@ export async function startTestWorker({ client, names }: TestApp, databaseUrl: s
     namespace: 'default',
     names,
     workflowBundle: { codePath: bundlePath },
+    settings: { ...scheduleSettings(readConfig({ DATABASE_URL: databaseUrl })), ...settings },
     log: quiet,
   })
   afterAll(async () => {

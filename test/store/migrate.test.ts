@@ -2,7 +2,14 @@ import { expect, it } from 'vitest'
 import { migrate } from '../../store/migrate.ts'
 import { createTestDatabase, openTestDatabase } from '../helpers/database.ts'
 
-const ALL = ['0001_flags_and_schedules', '0002_no_statistics_of_status', '0003_policy_activation']
+const ALL = [
+  '0001_flags_and_schedules',
+  '0002_no_statistics_of_status',
+  '0003_policy_activation',
+  '0004_recurrences',
+  '0005_guards_and_retention',
+  '0006_audit_indexes',
+]
 
 const url = await createTestDatabase('template1')
 const db = openTestDatabase(url)

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createReconcileActivities } from '../../activities/reconcile.ts'
-import { ensureReconciler } from '../../temporal/reconciler-schedule.ts'
+import { ensureReconciler } from '../../temporal/periodic.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase, one, quiet } from '../helpers/database.ts'
 import { record } from '../helpers/histories.ts'
