@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { connect, createServer } from 'node:net'
 
 /** One port that the local stack is about to listen on. */
@@ -35,17 +36,15 @@ export function isPortAnswering(port: number, host = '127.0.0.1'): Promise<boole
   })
 }
 
-/** Returns a TCP port that was free a moment ago, for callers that don't care which. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen({ port: 0, host, exclusive: true }, () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
+/**
+ * Returns a TCP port that was free a moment ago, for callers that don't care which. Below those that systems give out by
+ * themselves: Temporal asks for such ones for its inner services, and was given ours before it listened on it.
+ */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    if (await isPortFree(port, host)) return port
+  }
 }
 
 /**
