@@ -2,10 +2,10 @@ import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Freeze, type FreezeEdit, type FreezeWithAffected, firstFree, type NewFreeze } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
-import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
 import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
 import { keepAskedOrder } from './schedule-guards.ts'
+import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Affected schedules that an answer shows. */

@@ -1,10 +1,10 @@
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Database, query } from './database.ts'
-import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
 import { lockFlag } from './flags.ts'
 import { failRun, nudgeRunAgain } from './policy-run-control.ts'
 import type { RunRow } from './policy-runs.ts'
 import { makeNextOccurrences } from './recurrence-occurrences.ts'
+import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
 /** Due this soon, a schedule is looked at in every run: two runs, so that one may fail. */

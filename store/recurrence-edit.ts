@@ -1,7 +1,7 @@
 import type { Recurrence, RecurrenceEdit } from '../domain/flag-recurrence.ts'
 import { Problem } from '../domain/problems.ts'
 import { nextOccurrences } from '../domain/recurrence.ts'
-import { toSchedule, writePending } from './flag-schedules.ts'
+import { writePending } from './flag-schedules.ts'
 import type { LockedFlag } from './flags.ts'
 import { endRecurrence, laterOf, type RecurrenceRow, ruleOf, toRecurrence } from './recurrence-occurrences.ts'
 import {
@@ -14,6 +14,7 @@ import {
   readRecurrence,
 } from './recurrences.ts'
 import { guardSchedule, keepOrderOfDeferred } from './schedule-guards.ts'
+import { toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /**

@@ -2,9 +2,9 @@ import type { Flag } from '../domain/flag.ts'
 import type { Recurrence } from '../domain/flag-recurrence.ts'
 import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { latestOccurrence, nextOccurrences, type Rule } from '../domain/recurrence.ts'
-import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
 import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
 import { keepOrderOfDeferred } from './schedule-guards.ts'
+import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 export const RECURRENCE_COLUMNS = `r.id, r.flag_id, r.cron, r.time_zone, r.gap, r.overlap, r.until, r.count, r.made, r.catch_up, r.updates,

@@ -3,7 +3,7 @@ import type { NewRecurrence, Recurrence } from '../domain/flag-recurrence.ts'
 import { Problem } from '../domain/problems.ts'
 import { nextOccurrences, type Occurrence } from '../domain/recurrence.ts'
 import { type Database, query } from './database.ts'
-import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule, writePending } from './flag-schedules.ts'
+import { writePending } from './flag-schedules.ts'
 import { type FlagAddress, getFlag, lockFlag, refuseArchived } from './flags.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
 import {
@@ -15,6 +15,7 @@ import {
   ruleOf,
   toRecurrence,
 } from './recurrence-occurrences.ts'
+import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 export type RecurrenceAddress = FlagAddress & { recurrenceId: string }

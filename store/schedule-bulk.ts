@@ -8,20 +8,11 @@ import {
   type ScheduleFilter,
 } from '../domain/schedule-bulk.ts'
 import { refuseDueTime } from '../domain/schedule-refusals.ts'
-import {
-  emitScheduleEvent,
-  enqueueNudge,
-  insertSchedules,
-  placedBy,
-  refuseNewSchedule,
-  SCHEDULE_COLUMNS,
-  type ScheduleRow,
-  toSchedule,
-  warned,
-} from './flag-schedules.ts'
+import { insertSchedules, placedBy, refuseNewSchedule, warned } from './flag-schedules.ts'
 import { type FlagAddress, flagNotFound, type LockedFlag, lockFlags } from './flags.ts'
 import { makeNextOccurrences } from './recurrence-occurrences.ts'
 import { type Guard, guardSchedules, keepOrderOfDeferred, overrodeBy, type ScheduleGuards } from './schedule-guards.ts'
+import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import { whereOf } from './schedule-search.ts'
 import type { Transaction } from './transaction.ts'
 

@@ -3,10 +3,11 @@ import type { FlagSchedule, NewSchedule } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { lookAhead, type SchedulePreview } from '../domain/schedule-conflicts.ts'
 import type { Database } from './database.ts'
-import { createSchedule, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
+import { createSchedule } from './flag-schedules.ts'
 import { type FlagAddress, lockFlag } from './flags.ts'
 import { rehearse } from './rehearse.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
+import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /**

@@ -1,17 +1,10 @@
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
-import {
-  emitScheduleEvent,
-  enqueueNudge,
-  lockSchedule,
-  SCHEDULE_COLUMNS,
-  type ScheduleAddress,
-  type ScheduleRow,
-  toSchedule,
-} from './flag-schedules.ts'
+import { lockSchedule, type ScheduleAddress } from './flag-schedules.ts'
 import { type FlagAddress, refuseArchived } from './flags.ts'
 import { guardSchedule, keepAskedOrder, overrodeBy, type ScheduleGuards } from './schedule-guards.ts'
+import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /**

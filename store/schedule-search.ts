@@ -1,8 +1,8 @@
 import type { FlagSchedule, ScheduleStatus } from '../domain/flag-schedule.ts'
 import type { ScheduleFilter } from '../domain/schedule-bulk.ts'
 import { type Database, query } from './database.ts'
-import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './flag-schedules.ts'
 import { DUE_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
+import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 
 /**
  * SQL for the schedules `s` of flags `f` that a filter means; its parameters are added to `values`. Only what is asked for is
