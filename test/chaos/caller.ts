@@ -25,15 +25,17 @@ export interface Caller {
 const PATIENCE_MS = 60_000
 const ONE_TRY_MS = 15_000
 
-/** @param url base URL of the API */
-export async function createCaller(url: string): Promise<Caller> {
+/** @param urls base URL of the API, or of several, which are asked in turn */
+export async function createCaller(urls: string | string[]): Promise<Caller> {
+  const apis = [urls].flat()
+  let turn = 0
   const token = await createToken({ secret: JWT_SECRET, subject: 'chaos', role: 'admin' })
   const tally = new Map<string, number>()
   const outrages: string[] = []
   const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1)
 
   const once = async (method: string, path: string, body?: object, key?: string): Promise<Answer> => {
-    const response = await fetch(`${url}/api/admin${path}`, {
+    const response = await fetch(`${apis[turn++ % apis.length]}/api/admin${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,

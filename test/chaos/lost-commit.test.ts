@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -9,6 +8,7 @@ import { createFlag } from '../../store/flags.ts'
 import { migrate } from '../../store/migrate.ts'
 import { transaction } from '../../store/transaction.ts'
 import { alice, one, quiet } from '../helpers/database.ts'
+import { startLossyProxy, through } from '../helpers/lossy-proxy.ts'
 
 let directory: string
 let postgres: Postgres
@@ -24,47 +24,17 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/**
- * A road to Postgres that ends at the first COMMIT, which never gets there: then `crash` runs, and until it is done,
- * nobody gets through.
- */
-async function roadThatEndsAtCommit(crash: () => Promise<void>) {
-  const sockets = new Set<Socket>()
-  let state: 'open' | 'closed' | 'open again' = 'open'
-  const server = createServer((client) => {
-    if (state === 'closed') return client.destroy()
-    const upstream = connect(postgres.port, '127.0.0.1')
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => [client, upstream].map((end) => end.destroy()))
-    }
-    upstream.pipe(client)
-    client.on('data', (chunk) => {
-      if (state === 'open' && chunk.includes('COMMIT')) {
-        state = 'closed'
-        void crash().then(() => (state = 'open again'))
-      } else if (state !== 'closed') upstream.write(chunk)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const close = () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  }
-  return { url: postgres.url.replace(`:${postgres.port}/`, `:${port}/`), close }
-}
-
 /** Postgres crashes at the COMMIT of a transaction that makes a flag; `meanwhile` runs before its outcome is asked for. */
 async function crashAtCommit(key: string, meanwhile: (lostXid: bigint) => Promise<void>): Promise<void> {
   let xid = 0n
-  const road = await roadThatEndsAtCommit(async () => {
+  const proxy = await startLossyProxy(postgres.port)
+  const crashed = proxy.cutAtCommit('before', async () => {
     process.kill(postgres.pid, 'SIGKILL')
     await postgres.exited
     postgres = await start(postgres.port)
     await meanwhile(xid)
   })
-  const db = openDatabase({ url: road.url, name: 'api', log: quiet, connections: 1 })
+  const db = openDatabase({ url: through(proxy, postgres.url), name: 'api', log: quiet, connections: 1 })
   try {
     const work = async (tx: Parameters<Parameters<typeof transaction>[1]>[0]) => {
       await createFlag(tx, 'production', { key, description: '', enabled: false, rolloutPercentage: 100 })
@@ -72,9 +42,10 @@ async function crashAtCommit(key: string, meanwhile: (lostXid: bigint) => Promis
       xid ||= BigInt(row?.xid ?? 0)
     }
     await transaction(db, work, { origin: alice })
+    await crashed
   } finally {
     await db.pool.end()
-    road.close()
+    proxy.close()
   }
 }
 

@@ -18,8 +18,9 @@ import {
 } from './policy-oracle.ts'
 import { GOING_BACK, POINTS } from './policy-points.ts'
 import { begin, beginAgain, hurry, promote, type Scene, type Started, workflowOf, write } from './policy-scene.ts'
-import { COUNT, importCatalog, randomOf, startStorm, UNTOUCHED_FROM } from './policy-storm.ts'
-import { killAndRestart, type Victim } from './strike.ts'
+import { COUNT, importCatalog, startStorm, UNTOUCHED_FROM } from './policy-storm.ts'
+import { randomOf } from './random.ts'
+import { killAndRestart } from './strike.ts'
 import { until } from './until.ts'
 
 const TIMEOUT = 150_000
@@ -66,7 +67,7 @@ async function straggle(until_: () => Promise<unknown>): Promise<void> {
   await transaction(db, work, { origin: { actor: 'straggler', door: 'http' } }).finally(() => db.pool.end())
 }
 
-const storms: { victim: Victim; options: object; document: object }[] = [
+const storms: { victim: 'worker' | 'api' | 'temporal' | 'postgres'; options: object; document: object }[] = [
   { victim: 'worker', options: { batchSize: 20, delayMs: 45 }, document: STRICTER },
   { victim: 'postgres', options: { batchSize: 40, delayMs: 40 }, document: POLICY },
   { victim: 'temporal', options: { batchSize: 40, delayMs: 40 }, document: STRICTER },
@@ -90,7 +91,7 @@ describe('a run in a storm of writers', () => {
     await Promise.all([began.promise, straggler])
     const prepared = run as unknown as Started
     await untilProcessed(stack, prepared.runId, 1_500)
-    await killAndRestart(stack, victim)
+    await killAndRestart(stack[victim])
     await untilRun(stack, prepared.runId, 'success')
     const writes = await storm.stop()
     expect(storm.outrages).toEqual([])
@@ -203,7 +204,7 @@ test('a worker that stood still in a batch wakes up beside another that has take
 }, async () => {
   complain()
   const { stack } = scene
-  const second = stack.anotherWorker()
+  const second = stack.another('worker')
   const run = await begin(scene, { batchSize: 20, delayMs: 100 })
   await untilProcessed(stack, run.runId, 300)
   const holder = await createHolder(stack)

@@ -10,6 +10,7 @@ import { type Transaction, transaction } from '../../store/transaction.ts'
 import { itemOf } from '../helpers/catalog.ts'
 import { JWT_SECRET, type Stack } from '../helpers/processes.ts'
 import type { Caller } from './caller.ts'
+import { randomOf } from './random.ts'
 
 /** Items that there are, and the first that no storm touches. */
 export const COUNT = 6_000
@@ -29,17 +30,6 @@ export async function importCatalog(stack: Stack): Promise<void> {
   })
   const report = (await response.json()) as { created: number }
   if (report.created !== COUNT) throw new Error(JSON.stringify(report))
-}
-
-/** Numbers below 1 that are the same in every run (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 export interface Storm {

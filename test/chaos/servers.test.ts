@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import { type Stack, startStack } from '../helpers/processes.ts'
 import { type Answer, createCaller } from './caller.ts'
 import { addOne, appliedOnce, fateOf, makeOne, notDone } from './one-schedule.ts'
-import { killAndRestart, strikeWhileDue } from './strike.ts'
 import { until } from './until.ts'
 
 const TIMEOUT = 180_000
@@ -21,16 +20,6 @@ afterAll(async () => {
 function expectSurvivors(): void {
   expect([stack.worker.isRunning(), stack.api.isRunning()]).toEqual([true, true])
 }
-
-test('SIGKILL of Temporal while 200 schedules fall due', { timeout: TIMEOUT }, async () => {
-  await strikeWhileDue(stack, 'temporal', () => killAndRestart(stack, 'temporal'))
-  expectSurvivors()
-})
-
-test('SIGKILL of Postgres while 200 schedules fall due', { timeout: TIMEOUT }, async () => {
-  await strikeWhileDue(stack, 'postgres', () => killAndRestart(stack, 'postgres'))
-  expectSurvivors()
-})
 
 test('an outage of Postgres across the due time is waited out, and the API says so', { timeout: TIMEOUT }, async () => {
   onTestFailed(() => console.error(stack.complaints()))
