@@ -1,8 +1,12 @@
 import type { Client } from '@temporalio/client'
+import type { VersioningBehavior, WorkerDeploymentVersion } from '@temporalio/common'
 import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker'
+import { type AccountMigrationDependencies, createAccountMigrationActivities } from '../activities/account-migration.ts'
+import { createChangeRequestActivities } from '../activities/change-request.ts'
 import { createFlagScheduleActivities } from '../activities/flag-schedule.ts'
 import { createPolicyRunActivities } from '../activities/policy-run.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
+import { createReleasePlanActivities } from '../activities/release-plan.ts'
 import { createRetentionActivities } from '../activities/retention.ts'
 import { createSweeper } from '../activities/sweeper.ts'
 import type { ScheduleSettings } from '../runtime/config.ts'
@@ -21,7 +25,11 @@ export interface WorkerOptions {
   namespace: string
   names: TemporalNames
   workflowBundle: WorkflowBundleOption
+  /** Turns Worker Versioning on: it gets tasks when Temporal is told that this version is current, or ramping. */
+  version?: WorkerDeploymentVersion
   settings: ScheduleSettings
+  /** The note stores, between which accounts move; the caller closes them. */
+  notes?: AccountMigrationDependencies['notes']
   log: Log
 }
 
@@ -33,13 +41,21 @@ export interface RunningWorker {
 
 /** Starts workers of the queues `timers` and `batch` with their pools, and the relay. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { databaseUrl: url, client, log, names, settings } = options
+  const { databaseUrl: url, client, log, names, settings, version } = options
   const run = createTaskRunner(createTasks(client, names))
   const relayDb = openDatabase({ url, name: 'relay', log, connections: 2 })
   const dispatcher = createDispatcher(run, () => relayDb, log)
   const db = openDatabase({ url, name: 'sweep', log, connections: 8, dispatcher })
   const batchDb = openBatchDatabase({ url, log })
   const scanDb = openScanDatabase({ url, log, dispatcher })
+  const migrationDb = openDatabase({
+    url,
+    name: 'migration',
+    log,
+    connections: 10,
+    statementTimeoutMs: 30_000,
+    dispatcher,
+  })
   const sweeper = createSweeper(db, log, { retries: settings.retries })
   const common = {
     connection: options.connection,
@@ -54,8 +70,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const timers = await Worker.create({
     ...common,
     taskQueue: names.queues.timers,
+    // They may wait for months: they go on with the version that is current.
+    ...(version && versioned(version, 'AUTO_UPGRADE')),
     activities: {
       ...createFlagScheduleActivities({ db, sweeper, client, guards: settings.guards }),
+      ...createReleasePlanActivities({ db, client }),
+      ...createChangeRequestActivities({ db, client, guards: settings.guards }),
       ...createReconcileActivities({ db: scanDb, client, names, log }),
       ...createRetentionActivities({ db: scanDb, log, retention: settings.retention }),
     },
@@ -65,7 +85,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const batch = await Worker.create({
     ...common,
     taskQueue: names.queues.batch,
-    activities: createPolicyRunActivities({ db: batchDb, scanDb, client, log }),
+    ...(version && versioned(version, 'PINNED')),
+    activities: {
+      ...createPolicyRunActivities({ db: batchDb, scanDb, client, log }),
+      ...createAccountMigrationActivities({
+        ...{ db: migrationDb, client, notes: options.notes, reverseWindowHours: settings.reverseWindowHours, log },
+      }),
+    },
     // Each works on several ranges at once; more would only queue up at Postgres.
     maxConcurrentActivityTaskExecutions: 4,
   })
@@ -79,7 +105,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const done = Promise.allSettled(running).then(async (ends) => {
     await stopRelay()
     await dispatcher.drain()
-    await Promise.all([db, batchDb, scanDb, relayDb].map(({ pool }) => pool.end()))
+    await Promise.all([db, batchDb, scanDb, migrationDb, relayDb].map(({ pool }) => pool.end()))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   })
   return {
@@ -89,4 +115,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await done
     },
   }
+}
+
+// Of the worker, not of the workflow's file: a workflow that says so itself fails on workers without a version.
+function versioned(version: WorkerDeploymentVersion, defaultVersioningBehavior: VersioningBehavior) {
+  return { workerDeploymentOptions: { useWorkerVersioning: true, version, defaultVersioningBehavior } } as const
 }

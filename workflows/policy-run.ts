@@ -1,7 +1,7 @@
 import {
   ActivityCancellationType,
-  continueAsNew,
   defineSignal,
+  makeContinueAsNewFunc,
   proxyActivities,
   proxyLocalActivities,
   setHandler,
@@ -78,6 +78,6 @@ export async function policyRun({ runId }: { runId: string }): Promise<string> {
     read: () => readPolicyRun(runId),
     slice: () => evaluateSlice(runId),
     cancel: () => cancelledPolicyRun(runId),
-    startOver: () => continueAsNew<typeof policyRun>({ runId }),
+    startOver: () => makeContinueAsNewFunc<typeof policyRun>({ initialVersioningBehavior: 'AUTO_UPGRADE' })({ runId }),
   })
 }

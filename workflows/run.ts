@@ -41,7 +41,8 @@ export async function run(inbox: Inbox, { read, slice, cancel, startOver }: Run)
       setCurrentDetails([details, lastCommand].filter(Boolean).join('\n\n'))
       if (inbox.hasNews) continue
       if (final) return status
-      if (workflowInfo().continueAsNewSuggested) await startOver()
+      const { continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo()
+      if (continueAsNewSuggested || targetWorkerDeploymentVersionChanged) await startOver()
       await unlessCommanded(inbox, slice)
     }
   } catch (error) {

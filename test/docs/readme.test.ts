@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { loadDemoCatalog } from '../../dev/demo-catalog.ts'
+import { loadDemoPlan } from '../../dev/demo-plan.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 import { startTestWorker } from '../helpers/worker.ts'
@@ -39,21 +40,34 @@ it("the README's two-minute tour works when pasted", async () => {
   expect(answers).toHaveLength(9)
 })
 
-it("the README's tour of policies works when pasted", async () => {
-  const token = await app.token('admin')
-  await loadDemoCatalog({ url: baseUrl, token })
+/** Runs the commands below a heading, after those that set the tour up. Returns their answers. */
+async function paste(heading: string) {
   const [, setUp = ''] = /## Two minutes with curl.*?```sh\n(.*?)\n\n/s.exec(readme) ?? []
-  const [, tour = ''] = /### A policy, beside the live one\n\n```sh\n(.*?)```/s.exec(readme) ?? []
+  const [, tour = ''] = new RegExp(`### ${heading}\n\n\`\`\`sh\n(.*?)\`\`\``, 's').exec(readme) ?? []
   const script = `${setUp}\n${tour}`
     .replace(/^API=.*$/m, `API=${baseUrl}/api/admin`)
-    .replace(/^TOKEN=.*$/m, `TOKEN=${token}`)
+    .replace(/^TOKEN=.*$/m, `TOKEN=${await app.token('admin')}`)
     .replaceAll('http://127.0.0.1:3000', baseUrl)
   expect(script).not.toContain('npm run')
   const { stdout } = await promisify(execFile)('bash', ['-euc', script])
-  const [run, diff, refused, promoted, items, back] = stdout
+  return stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
+}
+
+it("the README's tour of release plans and evaluation works when pasted", async () => {
+  await loadDemoPlan({ url: baseUrl, token: await app.token('admin') })
+  const [plans, answer, bulk] = await paste('What is it for this user, and why')
+  expect(plans).toMatchObject([{ flagKey: 'recommendations', status: 'running', waitsFor: ['time'] }])
+  const [{ rollout }] = answer.strategies
+  expect(answer.enabled).toBe(rollout.bucket <= 10)
+  expect(bulk.flags).toContainEqual(expect.objectContaining({ key: 'recommendations', value: answer.enabled }))
+})
+
+it("the README's tour of policies works when pasted", async () => {
+  await loadDemoCatalog({ url: baseUrl, token: await app.token('admin') })
+  const [run, diff, refused, promoted, items, back] = await paste('A policy, beside the live one')
   expect(run).toMatchObject({ status: 'success', processed: 3_201, coverage: 1, readyToPromote: true })
   expect(diff.samples.regressions).toHaveLength(2)
   expect(refused).toMatchObject({
