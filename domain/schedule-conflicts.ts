@@ -1,6 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { Enabled, type FlagState, Instant, RolloutPercentage } from './flag.ts'
-import { type FlagSchedule, foldSchedules, type ScheduleUpdates, ScheduleWarning } from './flag-schedule.ts'
+import {
+  briefly,
+  type FlagSchedule,
+  fieldsOf,
+  foldSchedules,
+  type ScheduleUpdates,
+  ScheduleWarning,
+} from './flag-schedule.ts'
+import { FlagVariants } from './strategy.ts'
 
 /** Two changes that contradict each other this close are rarely both meant. */
 const CLOSE_MS = 5 * 60_000
@@ -17,7 +26,15 @@ const Rival = z.object({
 const Conflict = Rival.extend({ why: z.enum(['same-instant', 'close']), detail: z.string() })
 type Conflict = z.infer<typeof Conflict>
 
-const State = z.object({ enabled: Enabled, rolloutPercentage: RolloutPercentage })
+const State = z.object({
+  enabled: Enabled,
+  rolloutPercentage: RolloutPercentage,
+  variants: FlagVariants.optional(),
+  strategies: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .optional()
+    .meta({ description: 'By id, those that this schedule or one before it changes' }),
+})
 
 /** What pending schedules mean for one that is not there yet. */
 const ScheduleOutlook = z.object({
@@ -67,7 +84,10 @@ const SHOWN_BEFORE = 100
 
 /** Fields that two changes set to different values: exactly then does it matter which of them is applied last. */
 export function contestedFields(ours: FlagSchedule['updates'], theirs: FlagSchedule['updates']): string[] {
-  return Object.keys(ours).filter((field) => Object.hasOwn(theirs, field) && theirs[field] !== ours[field])
+  const others = fieldsOf(theirs)
+  return [...fieldsOf(ours)].flatMap(([field, value]) =>
+    others.has(field) && !isDeepStrictEqual(others.get(field), value) ? [field] : [],
+  )
 }
 
 /**
@@ -82,9 +102,9 @@ export function lookAhead(
   const due = Date.parse(ours.scheduledAt)
   const steps = foldSchedules(now, [...earlier, ours])
   const { before, after } = steps.at(-1) as (typeof steps)[number]
-  const fields = Object.keys(ours.updates)
+  const fields = [...fieldsOf(ours.updates).keys()]
   const replaced = fields.flatMap((field) => {
-    const last = earlier.findLast(({ updates }) => Object.hasOwn(updates, field))
+    const last = earlier.findLast(({ updates }) => fieldsOf(updates).has(field))
     return last && contestedFields(ours.updates, last.updates).includes(field) ? [rival(ours.updates, last, field)] : []
   })
   const replacing = fields.flatMap((field) => {
@@ -124,7 +144,7 @@ function conflictsWith(
   const seconds = Math.abs(ahead) / 1000
   return contestedFields(ours, theirs.updates).map((field) => {
     const found = rival(ours, theirs, field)
-    const [first, last] = winner === 'ours' ? [found.theirs, found.ours] : [found.ours, found.theirs]
+    const [first, last] = (winner === 'ours' ? [found.theirs, found.ours] : [found.ours, found.theirs]).map(briefly)
     const detail =
       ahead === 0
         ? `Due at the same instant: the last one, ${winner}, wins, and ${field} is ${last}.`
@@ -135,5 +155,6 @@ function conflictsWith(
 
 function rival(ours: FlagSchedule['updates'], theirs: FlagSchedule, field: string): z.infer<typeof Rival> {
   const { id: scheduleId, scheduledAt, createdBy, updates } = theirs
-  return { scheduleId, scheduledAt, createdBy, field, theirs: updates[field], ours: ours[field] }
+  const [set, wanted] = [updates, ours].map((change) => fieldsOf(change).get(field))
+  return { scheduleId, scheduledAt, createdBy, field, theirs: set, ours: wanted }
 }

@@ -1,7 +1,9 @@
 import type { Flag } from '../domain/flag.ts'
+import { refuseMember } from '../domain/flag-release.ts'
 import type { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
+import type { Gate } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { type FlagAddress, getFlag, type LockedFlag, lockFlag, refuseArchived } from './flags.ts'
 import { DUE_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
@@ -15,6 +17,7 @@ import {
   type ScheduleGuards,
 } from './schedule-guards.ts'
 import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
+import { refuseUpdates } from './schedule-updates.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A schedule by its id alone, as workflows know it, or within a flag, as paths name it. */
@@ -83,7 +86,7 @@ export async function createSchedule(
   guards: ScheduleGuards = {},
 ): Promise<FlagSchedule> {
   const locked = await lockFlag(tx, address)
-  refuseNewSchedule(locked, input)
+  await refuseNewSchedule(tx, locked, input)
   const { updates } = input
   const asked = { locked, scheduledAt: new Date(input.scheduledAt), updates, added: true, moved: true }
   const guard = await guardSchedule(tx, asked, guards)
@@ -101,7 +104,7 @@ export function warned(schedule: FlagSchedule, { warnings }: Guard): FlagSchedul
   return warnings.length > 0 ? { ...schedule, warnings } : schedule
 }
 
-type Made = NewSchedule & { flagId: string } & Partial<Pick<Guard, 'deferredFrom' | 'freezeId'>> & {
+type Made = NewSchedule & { flagId: string; releaseId?: string } & Partial<Pick<Guard, 'deferredFrom' | 'freezeId'>> & {
     /** What its event says beside it. */
     note?: Record<string, unknown>
   }
@@ -109,12 +112,13 @@ type Made = NewSchedule & { flagId: string } & Partial<Pick<Guard, 'deferredFrom
 /**
  * What may not be scheduled on a flag that the caller has locked.
  *
- * @throws Problem `flag-archived`, `schedule-in-past`, `schedule-out-of-order`
+ * @throws Problem `flag-archived`, `schedule-in-past`, `schedule-out-of-order`, and those of `refuseUpdates`
  */
-export function refuseNewSchedule(locked: LockedFlag, { scheduledAt }: NewSchedule): void {
+export async function refuseNewSchedule(tx: Transaction, locked: LockedFlag, asked: NewSchedule): Promise<void> {
   refuseArchived(locked.flag)
   // Its sequence will be higher than any that was given out, so at the watermark's own instant it still comes after.
-  refuseDueTime(new Date(scheduledAt), Number.POSITIVE_INFINITY, locked)
+  refuseDueTime(new Date(asked.scheduledAt), Number.POSITIVE_INFINITY, locked)
+  await refuseUpdates(tx, locked.flag, asked.updates)
 }
 
 /**
@@ -127,10 +131,11 @@ export async function insertSchedules(
   keyOf: (schedule: FlagSchedule) => string,
 ): Promise<FlagSchedule[]> {
   const rows = await tx.query<ScheduleRow>(
-    `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, deferred_from, freeze_id, created_by)
-       SELECT n."flagId", n."scheduledAt", n.updates, n.comment, n."deferredFrom", n."freezeId", $2
+    `WITH s AS (INSERT INTO feature_flag_schedules (flag_id, scheduled_at, updates, comment, deferred_from, freeze_id,
+         release_id, created_by)
+       SELECT n."flagId", n."scheduledAt", n.updates, n.comment, n."deferredFrom", n."freezeId", n."releaseId", $2
        FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS ("flagId" uuid, "scheduledAt" timestamptz, updates jsonb,
-         comment text, "deferredFrom" timestamptz, "freezeId" uuid)) WITH ORDINALITY AS n
+         comment text, "deferredFrom" timestamptz, "freezeId" uuid, "releaseId" uuid)) WITH ORDINALITY AS n
        ORDER BY n.ordinality RETURNING *)
      SELECT ${SCHEDULE_COLUMNS} FROM s JOIN feature_flags f ON f.id = s.flag_id ORDER BY s.sequence`,
     [
@@ -150,8 +155,8 @@ export async function insertSchedules(
 /**
  * Moves or changes a pending schedule. `expectedVersion` is the caller's If-Match.
  *
- * @throws Problem `…-not-found`, `schedule-applied`, `-failed`, `-cancelled`, `-in-past`, `-out-of-order`, `revision-mismatch`,
- *   and those of the guards: `frozen`, `schedule-conflict`
+ * @throws Problem `…-not-found`, `schedule-applied`, `-failed`, `-cancelled`, `-part-of-release`, `-in-past`, `-out-of-order`,
+ *   `revision-mismatch`, and those of the guards: `frozen`, `schedule-conflict`
  */
 export async function editSchedule(
   tx: Transaction,
@@ -162,6 +167,7 @@ export async function editSchedule(
 ): Promise<FlagSchedule> {
   const { locked, row, schedule } = await lockSchedule(tx, address)
   refuseFinal(schedule)
+  refuseMember(schedule)
   if (expectedVersion !== undefined && expectedVersion !== schedule.version) {
     throw new Problem(
       'revision-mismatch',
@@ -175,6 +181,7 @@ export async function editSchedule(
   const scheduledAt = edit.scheduledAt ? new Date(edit.scheduledAt) : row.scheduled_at
   const moved = scheduledAt.getTime() !== row.scheduled_at.getTime()
   if (moved) refuseDueTime(scheduledAt, row.sequence, locked)
+  if (edit.updates) await refuseUpdates(tx, locked.flag, edit.updates)
   const updates = edit.updates ?? schedule.updates
   const asked = { locked, scheduledAt, updates, id: row.id, added: false, moved }
   const guard = moved || edit.updates ? await guardSchedule(tx, asked, guards) : undefined
@@ -192,11 +199,13 @@ export async function editSchedule(
 /**
  * Cancels a pending schedule: when this returns, it will never be applied.
  *
- * @throws Problem `…-not-found`, `schedule-applied` (with when and at which revision), `-failed`, `-cancelled`
+ * @throws Problem `…-not-found`, `schedule-applied` (with when and at which revision), `-failed`, `-cancelled`,
+ *   `-part-of-release`
  */
 export async function cancelSchedule(tx: Transaction, address: ScheduleAddress): Promise<FlagSchedule> {
-  const { locked, row, schedule } = await lockSchedule(tx, address)
+  const { locked, row, schedule } = await lockSchedule(tx, address, { gated: false })
   refuseFinal(schedule)
+  refuseMember(schedule)
   const cancelled = await writePending(tx, 'schedule-cancelled', schedule, locked.flag, {
     status: 'cancelled',
     scheduledAt: row.scheduled_at,
@@ -222,12 +231,12 @@ export async function cancelPendingOfFlag(tx: Transaction, flag: Flag): Promise<
   }
 }
 
-export async function lockSchedule(tx: Transaction, address: ScheduleAddress) {
+export async function lockSchedule(tx: Transaction, address: ScheduleAddress, gate?: Gate) {
   const { scheduleId, environment, flagKey } = address
   const locked =
     environment !== undefined && flagKey !== undefined
-      ? await lockFlag(tx, { environment, flagKey })
-      : await lockFlag(tx, await flagOf(tx, scheduleId))
+      ? await lockFlag(tx, { environment, flagKey }, gate)
+      : await lockFlag(tx, await flagOf(tx, scheduleId), gate)
   const [row] = await tx.query<ScheduleRow>(
     `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
      WHERE s.id = $1 AND s.flag_id = $2 FOR UPDATE OF s`,

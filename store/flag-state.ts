@@ -7,24 +7,30 @@ import {
 } from '../domain/flag-history.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
+import { FORESEEN, foresee, readRecurring } from './expected-occurrences.ts'
 import { type FlagAddress, lockFlag } from './flags.ts'
 import { pendingOf } from './schedule-preview.ts'
 import { transaction } from './transaction.ts'
 
 /**
  * A flag at any instant, to the millisecond: of the past by its events (one written at exactly `at` counts), of the future
- * by the pending schedules due until then.
+ * by the pending schedules due until then, and the occurrences that recurrences would make until then.
  *
  * @throws Problem `flag-not-found`, also for an instant before it was created (with when it was)
  */
 export async function readFlagState(db: Database, address: FlagAddress, at: Date): Promise<FlagHistoryState> {
-  const { flag, now, pending } = await meet(db, address, at)
+  const { flag, now, ahead } = await meet(db, address, at)
   if (at < new Date(flag.createdAt)) throw notYetCreated(address, at, flag.createdAt)
-  // Not in this very millisecond: an event of its rest would count.
-  const certain = at < now
-  const folded = foldHistory(await lastChanges(db, address, flag.id, certain ? at : now), pending)
+  const changes = await lastChanges(db, address, flag.id, ahead ? now : at)
+  const foreseen = ahead && foresee(ahead.pending, ahead.recurring, now, at)
+  const folded = foldHistory(changes, foreseen?.schedules ?? [])
   if (!folded) throw withoutHistory(address)
-  return { ...address, at: at.toISOString(), certain, ...folded }
+  const expected = foreseen && {
+    occurrences: foreseen.occurrences,
+    limit: FORESEEN,
+    until: foreseen.until.toISOString(),
+  }
+  return { ...address, at: at.toISOString(), certain: !ahead, expected, ...folded }
 }
 
 /**
@@ -36,10 +42,13 @@ async function meet(db: Database, address: FlagAddress, at: Date) {
   const { result } = await transaction(
     db,
     async (tx) => {
-      const { flag } = await lockFlag(tx, address)
+      const { flag } = await lockFlag(tx, address, { gated: false })
       const [clock] = await tx.query<{ now: Date }>('SELECT clock_timestamp() AS now')
       const { now } = clock as NonNullable<typeof clock>
-      return { flag, now, pending: at < now ? [] : await pendingOf(tx, flag.id, at) }
+      // Not in this very millisecond: an event of its rest would count.
+      if (at < now) return { flag, now, ahead: null }
+      const pending = await pendingOf(tx, flag.id, at)
+      return { flag, now, ahead: { pending, recurring: await readRecurring(tx, flag.id) } }
     },
     { origin: { actor: 'interlock', door: 'http' } },
   )

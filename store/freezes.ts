@@ -2,8 +2,11 @@ import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Freeze, type FreezeEdit, type FreezeWithAffected, firstFree, type NewFreeze } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
+import { moveRelease } from './flag-releases.ts'
 import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { firstFreeOf } from './release-place.ts'
+import { membersOf, type ReleaseRow, readRelease, toRelease } from './release-rows.ts'
 import { keepAskedOrder } from './schedule-guards.ts'
 import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
@@ -117,9 +120,22 @@ async function findFreeze(tx: Transaction, id: string, lock = ''): Promise<Freez
 
 /**
  * All flags of the environment: whoever schedules holds one, and looks for freezes only then, so nothing comes in between unseen.
+ * And the others of its releases, which move as a whole: again, until no release has come while this waited for a lock.
  */
 async function lockFlagsOf(tx: Transaction, environment: string): Promise<void> {
-  await tx.query(`SELECT 1 FROM feature_flags WHERE environment = $1 ORDER BY key FOR NO KEY UPDATE`, [environment])
+  const locked = new Set<string>()
+  for (let more = true; more; ) {
+    const rows = await tx.query<{ id: string }>(
+      `SELECT id FROM feature_flags WHERE environment = $1 OR id IN (
+         SELECT other.flag_id FROM feature_flags f
+         JOIN feature_flag_schedules s ON s.flag_id = f.id AND s.status = 'pending' AND s.release_id IS NOT NULL
+         JOIN feature_flag_schedules other ON other.release_id = s.release_id WHERE f.environment = $1)
+       ORDER BY environment, key FOR NO KEY UPDATE`,
+      [environment],
+    )
+    more = rows.some(({ id }) => !locked.has(id))
+    for (const { id } of rows) locked.add(id)
+  }
 }
 
 /** Moves or reports what is pending between `from` and the freeze's end. */
@@ -153,8 +169,9 @@ async function pendingBetween(tx: Transaction, { environment, to }: Freeze, from
 }
 
 async function deferPending(tx: Transaction, freeze: Freeze, from: string): Promise<FlagSchedule[]> {
-  const before = await pendingBetween(tx, freeze, from)
-  if (before.length === 0) return []
+  const inside = await pendingBetween(tx, freeze, from)
+  if (inside.length === 0) return []
+  const before = inside.filter((row) => !row.release_id)
   const others = await tx.query<FreezeRow>(
     `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = $1 AND to_at > $2`,
     [freeze.environment, freeze.from],
@@ -179,7 +196,21 @@ async function deferPending(tx: Transaction, freeze: Freeze, from: string): Prom
     }
   }
   await keepAskedOrder(tx, [...new Set(before.map(({ flag_id }) => flag_id))], free)
+  const asked = ({ deferred_from, scheduled_at }: ScheduleRow) => (deferred_from ?? scheduled_at).getTime()
+  const inOrder = inside.toSorted((one, other) => asked(one) - asked(other))
+  for (const releaseId of new Set(inOrder.flatMap(({ release_id }) => release_id ?? [])))
+    moved.push(...(await deferRelease(tx, freeze, releaseId)))
   return moved
+}
+
+/** Moves a release to the first instant that is free in all its environments; returns its schedules as they are then. */
+async function deferRelease(tx: Transaction, freeze: Freeze, releaseId: string): Promise<FlagSchedule[]> {
+  const members = await membersOf(tx, releaseId)
+  const release = toRelease((await readRelease(tx, releaseId, 'FOR UPDATE OF r')) as ReleaseRow)
+  const scheduledAt = await firstFreeOf(tx, release.changes, new Date(freeze.to))
+  const deferredFrom = new Date(release.deferredFrom ?? release.scheduledAt)
+  await moveRelease(tx, release, members, { scheduledAt, deferredFrom, freezeId: freeze.id, note: {} })
+  return (await membersOf(tx, releaseId)).map(toSchedule)
 }
 
 function seen({ from, to, reason, mode, version }: Freeze) {

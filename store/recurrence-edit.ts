@@ -15,13 +15,15 @@ import {
 } from './recurrences.ts'
 import { guardSchedule, keepOrderOfDeferred } from './schedule-guards.ts'
 import { toSchedule } from './schedule-rows.ts'
+import { refuseUpdates } from './schedule-updates.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
  * Changes a recurrence from here on. Its pending occurrence changes with it: with the expression or the zone it moves to
  * the first time after now that they give; it is cancelled when the recurrence ends before it.
  *
- * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`, `revision-mismatch`, `frozen`
+ * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`, `revision-mismatch`, `frozen`,
+ *   and those of `refuseUpdates`
  */
 export async function editRecurrence(
   tx: Transaction,
@@ -36,6 +38,7 @@ export async function editRecurrence(
       members: { version: row.version },
     })
   }
+  if (edit.updates) await refuseUpdates(tx, locked.flag, edit.updates)
   const { until, ...rule } = edit.recurrence ?? {}
   const wanted: RecurrenceRow = {
     ...row,

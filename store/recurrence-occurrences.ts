@@ -114,7 +114,8 @@ async function freezesOf(tx: Transaction, rows: RecurrenceRow[]): Promise<Map<st
   return Map.groupBy(found.map(toFreeze), ({ environment }) => environment)
 }
 
-function following(
+/** When the next occurrence of a recurrence is, if the flag's watermark and the clock are as given; or why there is none. */
+export function following(
   row: RecurrenceRow & { applied_through_at: Date | null; now: Date },
   freezes: Freeze[],
 ): NextOccurrence | { why: string } {
@@ -140,7 +141,7 @@ function following(
 function pick(row: RecurrenceRow & { now: Date }, after: Date): string | undefined {
   const rule = ruleOf(row)
   const later = laterOf(after, row.now)
-  if (row.catch_up === 'latest') {
+  if (row.catch_up === 'latest' && later > after) {
     const missed = latestOccurrence(rule, after, later)
     if (missed) return missed.at
   }

@@ -2,6 +2,7 @@ import type { Flag } from '../domain/flag.ts'
 import type { NewRecurrence, Recurrence } from '../domain/flag-recurrence.ts'
 import { Problem } from '../domain/problems.ts'
 import { nextOccurrences, type Occurrence } from '../domain/recurrence.ts'
+import type { Gate } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { writePending } from './flag-schedules.ts'
 import { type FlagAddress, getFlag, lockFlag, refuseArchived } from './flags.ts'
@@ -16,6 +17,7 @@ import {
   toRecurrence,
 } from './recurrence-occurrences.ts'
 import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
+import { refuseUpdates } from './schedule-updates.ts'
 import type { Transaction } from './transaction.ts'
 
 export type RecurrenceAddress = FlagAddress & { recurrenceId: string }
@@ -63,7 +65,7 @@ export async function listRecurrences(
 /**
  * Makes a recurrence and its first occurrence, which is after now and after what the flag has applied.
  *
- * @throws Problem `flag-not-found`, `flag-archived`, `recurrence-empty`
+ * @throws Problem `flag-not-found`, `flag-archived`, `recurrence-empty`, and those of `refuseUpdates`
  */
 export async function createRecurrence(
   tx: Transaction,
@@ -72,6 +74,7 @@ export async function createRecurrence(
 ): Promise<Recurrence> {
   const { flag, now, appliedThrough } = await lockFlag(tx, address)
   refuseArchived(flag)
+  await refuseUpdates(tx, flag, updates)
   const [made] = await tx.query<{ id: string }>(
     `INSERT INTO flag_schedule_recurrences (flag_id, cron, time_zone, gap, overlap, until, count, catch_up, updates, comment,
        through_at, before_at, created_by)
@@ -104,7 +107,7 @@ export async function createRecurrence(
  * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`
  */
 export async function pauseRecurrence(tx: Transaction, address: RecurrenceAddress): Promise<Recurrence> {
-  const { locked, row } = await lockRecurrence(tx, address)
+  const { locked, row } = await lockRecurrence(tx, address, { gated: false })
   if (row.status === 'paused') return toRecurrence(row)
   const pending = await pendingOf(tx, row)
   if (pending) await cancelPending(tx, pending, locked.flag, 'its recurrence was paused')
@@ -140,7 +143,7 @@ export async function resumeRecurrence(tx: Transaction, address: RecurrenceAddre
  * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`, `recurrence-paused`
  */
 export async function skipOccurrence(tx: Transaction, address: RecurrenceAddress): Promise<Recurrence> {
-  const { locked, row } = await lockRecurrence(tx, address)
+  const { locked, row } = await lockRecurrence(tx, address, { gated: false })
   if (row.status === 'paused') {
     throw new Problem('recurrence-paused', 'It has no next occurrence while it is paused. Resume it first.')
   }
@@ -156,7 +159,7 @@ export async function skipOccurrence(tx: Transaction, address: RecurrenceAddress
  * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`
  */
 export async function deleteRecurrence(tx: Transaction, address: RecurrenceAddress): Promise<Recurrence> {
-  const { locked, row } = await lockRecurrence(tx, address)
+  const { locked, row } = await lockRecurrence(tx, address, { gated: false })
   const pending = await pendingOf(tx, row)
   if (pending) await cancelPending(tx, pending, locked.flag, 'its recurrence was ended')
   await endRecurrence(tx, row, 'it was ended')
@@ -164,8 +167,8 @@ export async function deleteRecurrence(tx: Transaction, address: RecurrenceAddre
 }
 
 /** Locks the flag, then reads a recurrence that has not ended. @throws Problem `…-not-found`, `recurrence-ended` */
-export async function lockRecurrence(tx: Transaction, { recurrenceId, ...address }: RecurrenceAddress) {
-  const locked = await lockFlag(tx, address)
+export async function lockRecurrence(tx: Transaction, { recurrenceId, ...address }: RecurrenceAddress, gate?: Gate) {
+  const locked = await lockFlag(tx, address, gate)
   const row = await readRecurrence(tx, recurrenceId, locked.flag)
   if (row.status === 'ended') {
     throw new Problem('recurrence-ended', `It ended at ${row.updated_at.toISOString()}. Create it anew.`, {

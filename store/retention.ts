@@ -50,8 +50,8 @@ export async function previewRetention(db: Database, settings: Retention): Promi
 }
 
 /**
- * Deletes up to `limit` applied and as many cancelled schedules whose time is over, with one event that counts them. What is final
- * does not change any more, so no flag is locked.
+ * Deletes up to `limit` applied and as many cancelled schedules whose time is over, with one event that counts them, and releases that
+ * have no schedule left. What is final does not change any more, so no flag is locked.
  */
 export async function purgeSchedules(
   tx: Transaction,
@@ -68,8 +68,17 @@ export async function purgeSchedules(
     ).length
   const applied = await purge(OLD_APPLIED, 's.scheduled_at', appliedDays)
   const cancelled = await purge(OLD_CANCELLED, 's.updated_at', cancelledDays)
+  await purgeReleases(tx, limit)
   if (applied + cancelled > 0) {
     tx.emitEvent({ type: 'schedules-purged', data: { applied, cancelled, appliedDays, cancelledDays } })
   }
   return { applied, cancelled }
+}
+
+async function purgeReleases(tx: Transaction, limit: number): Promise<void> {
+  await tx.query(
+    `DELETE FROM flag_releases WHERE id IN (SELECT r.id FROM flag_releases r
+       WHERE NOT EXISTS (SELECT FROM feature_flag_schedules s WHERE s.release_id = r.id) LIMIT $1)`,
+    [limit],
+  )
 }

@@ -1,9 +1,11 @@
+import { refuseMember } from '../domain/flag-release.ts'
 import { type FlagSchedule, LATEST_DUE } from '../domain/flag-schedule.ts'
 import { Problem, type Refusal } from '../domain/problems.ts'
 import {
   BULK_MATCHED,
   type BulkCancel,
   type BulkCreate,
+  type BulkItem,
   type BulkShift,
   type ScheduleFilter,
 } from '../domain/schedule-bulk.ts'
@@ -37,15 +39,14 @@ export async function createSchedules(
     (await lockFlags(tx, items)).map((locked) => [nameOf(locked.flag.environment, locked.flag.key), locked]),
   )
   const refused: { index: number; problem: Refusal }[] = []
-  const accepted = items.flatMap((item, index) => {
+  const accepted: { item: BulkItem; index: number; locked: LockedFlag }[] = []
+  for (const [index, item] of items.entries()) {
     const locked = flags.get(nameOf(item.environment, item.flagKey))
-    const problem = problemOf(() => {
-      if (!locked) throw flagNotFound(item)
-      refuseNewSchedule(locked, item)
-    })
+    const checked = locked ? refuseNewSchedule(tx, locked, item) : Promise.reject(flagNotFound(item))
+    const problem = await checked.catch(toProblem)
     if (problem) refused.push({ index, problem: ofItem(problem, index) })
-    return locked && !problem ? [{ item, index, locked }] : []
-  })
+    else if (locked) accepted.push({ item, index, locked })
+  }
   const asked = accepted.map(({ item: { scheduledAt, updates }, locked }) => {
     return { locked, scheduledAt: new Date(scheduledAt), updates, added: true, moved: true }
   })
@@ -88,19 +89,20 @@ export interface BulkOutcome {
 }
 
 /**
- * Cancels the pending schedules that a filter means, or the first `limit` of them.
+ * Cancels the pending schedules that a filter means, or the first `limit` of them; all or none.
  *
- * @throws Problem `filter-too-wide`
+ * @throws Problem `filter-too-wide`; `bulk-refused`, with what is wrong with each, when one of them belongs to a release
  */
 export async function cancelSchedules(tx: Transaction, { filter, limit, dryRun }: BulkCancel): Promise<BulkOutcome> {
-  const { rows } = await lockMatching(tx, filter, dryRun)
+  const { rows } = await lockMatching(tx, filter, dryRun, false)
   const chosen = rows.slice(0, limit)
-  if (dryRun)
-    return outcome(
-      dryRun,
-      rows,
-      chosen.map(toSchedule).map((one) => ({ ...one, status: 'cancelled' as const })),
-    )
+  const refusals = refusalsOf(chosen, (row) => refuseMember({ releaseId: row.release_id }))
+  if (refusals.length > 0) {
+    const fields = [{ field: 'filter', message: 'must not match schedules that belong to a release; see refusals' }]
+    return refuseAll(dryRun, rows, refusals, 'cancelled', fields)
+  }
+  const cancelling = chosen.map((row) => toSchedule({ ...row, status: 'cancelled' }))
+  if (dryRun) return outcome(dryRun, rows, cancelling)
   const cancelled = await change(tx, 'schedule-cancelled', chosen)
   // Of a recurrence, only these occurrences are skipped.
   const recurrenceIds = chosen.flatMap(({ recurrence_id }) => recurrence_id ?? [])
@@ -125,25 +127,18 @@ export async function shiftSchedules(
     return { locked, scheduledAt, updates: row.updates, id: row.id, added: false, moved: true }
   })
   const placed = await guardSchedules(tx, asked, guards)
-  const refusals = rows.flatMap((row, i) => {
+  const refusals = refusalsOf(rows, (row, i) => {
     const { locked, scheduledAt } = asked[i] as (typeof asked)[number]
     const guard = placed[i]
-    const problem = problemOf(() => {
-      if (!(scheduledAt.getTime() < LATEST_DUE)) throw tooLate()
-      refuseDueTime(scheduledAt, row.sequence, locked)
-      if (guard instanceof Problem) throw guard
-    })
-    const { id: scheduleId, environment, flag_key: flagKey } = row
-    return problem ? [{ scheduleId, environment, flagKey, code: problem.code, detail: problem.message }] : []
+    refuseMember({ releaseId: row.release_id })
+    if (!(scheduledAt.getTime() < LATEST_DUE)) throw tooLate()
+    refuseDueTime(scheduledAt, row.sequence, locked)
+    if (guard instanceof Problem) throw guard
   })
-  const refused = refusals.length
-  if (refused > 0 && !dryRun) {
-    throw new Problem('bulk-refused', `${refused} of ${rows.length} schedules cannot be moved, so none was.`, {
-      fields: [{ field: 'byMs', message: 'must not move a schedule to where it is refused; see refusals' }],
-      members: { matched: rows.length, refused, refusals: refusals.slice(0, SHOWN) },
-    })
+  if (refusals.length > 0) {
+    const fields = [{ field: 'byMs', message: 'must not move a schedule to where it is refused; see refusals' }]
+    return refuseAll(dryRun, rows, refusals, 'moved', fields)
   }
-  if (refused > 0) return { ...outcome(dryRun, rows, []), refused, refusals: refusals.slice(0, SHOWN) }
   const guarded = placed as Guard[]
   const moved = rows.map((row, i) => ({ ...row, ...placeOf(guarded[i] as Guard) }))
   if (dryRun)
@@ -153,6 +148,36 @@ export async function shiftSchedules(
       moved.map((row, i) => warned(toSchedule(row), guarded[i] as Guard)),
     )
   return outcome(dryRun, rows, await change(tx, 'schedule-updated', rows, guarded))
+}
+
+function refusalsOf(rows: ScheduleRow[], check: (row: ScheduleRow, index: number) => void): BulkOutcome['refusals'] {
+  return rows.flatMap((row, i) => {
+    const { id: scheduleId, environment, flag_key: flagKey } = row
+    try {
+      check(row, i)
+      return []
+    } catch (error) {
+      const { code, message: detail } = toProblem(error)
+      return [{ scheduleId, environment, flagKey, code, detail }]
+    }
+  })
+}
+
+/** What a dry run says of refusals. @throws Problem `bulk-refused` when it is none */
+function refuseAll(
+  dryRun: boolean,
+  rows: ScheduleRow[],
+  refusals: BulkOutcome['refusals'],
+  done: string,
+  fields: Problem['fields'],
+): BulkOutcome {
+  const refused = refusals.length
+  const shown = refusals.slice(0, SHOWN)
+  if (dryRun) return { ...outcome(dryRun, rows, []), refused, refusals: shown }
+  throw new Problem('bulk-refused', `${refused} of ${rows.length} schedules cannot be ${done}, so none was.`, {
+    fields,
+    members: { matched: rows.length, refused, refusals: shown },
+  })
 }
 
 function placeOf({ scheduledAt, deferredFrom, freezeId }: Guard) {
@@ -178,7 +203,7 @@ function outcome(dryRun: boolean, rows: ScheduleRow[], changed: FlagSchedule[]):
  * The pending schedules that a filter means, in the order in which they are due, under the locks of their flags: those are
  * found first, then locked, and what is pending is read again. A dry run locks nothing, so that it makes nobody late.
  */
-async function lockMatching(tx: Transaction, filter: ScheduleFilter, dryRun: boolean) {
+async function lockMatching(tx: Transaction, filter: ScheduleFilter, dryRun: boolean, gated = true) {
   const pending = { ...filter, status: 'pending' } as const
   const values: unknown[] = []
   const found = await tx.query<FlagAddress & { matched: number }>(
@@ -188,7 +213,7 @@ async function lockMatching(tx: Transaction, filter: ScheduleFilter, dryRun: boo
     values,
   )
   refuseTooWide(found.reduce((sum, { matched }) => sum + matched, 0))
-  const locked = await lockFlags(tx, found, { dryRun })
+  const locked = await lockFlags(tx, found, { dryRun, gated })
   const flags = new Map(locked.map((flag) => [flag.flag.id, flag]))
   const again: unknown[] = [[...flags.keys()]]
   const rows = await tx.query<ScheduleRow>(
@@ -258,14 +283,10 @@ function byIndex(one: { index: number }, other: { index: number }): number {
   return one.index - other.index
 }
 
-function problemOf(check: () => void): Problem | undefined {
-  try {
-    check()
-    return undefined
-  } catch (error) {
-    if (error instanceof Problem) return error
-    throw error
-  }
+/** @throws what is none */
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  throw error
 }
 
 /** A refusal of one item, with its fields as paths into the request. */

@@ -1,4 +1,4 @@
-import type { FlagSchedule, ScheduleWarning } from '../domain/flag-schedule.ts'
+import { briefly, type FlagSchedule, fieldsOf, type ScheduleWarning } from '../domain/flag-schedule.ts'
 import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { contestedFields } from '../domain/schedule-conflicts.ts'
@@ -104,12 +104,14 @@ export function overrodeBy({ overrode }: Pick<Guard, 'overrode'>): Record<string
 
 /**
  * Gives pending schedules of one instant, to which a freeze has put some of them off, the order in which they were asked to be
- * due: those that would come too early get new sequences, at the end.
+ * due: those that would come too early get new sequences, at the end. A release keeps its place, and so does what comes before it.
  */
 export async function keepAskedOrder(tx: Transaction, flagIds: string[], at: Date): Promise<void> {
   const rows = await tx.query<{ id: string; flagId: string; sequence: number }>(
-    `SELECT id, flag_id AS "flagId", sequence FROM feature_flag_schedules
-     WHERE flag_id = ANY ($1::uuid[]) AND status = 'pending' AND scheduled_at = $2
+    `SELECT id, flag_id AS "flagId", sequence FROM feature_flag_schedules s
+     WHERE flag_id = ANY ($1::uuid[]) AND status = 'pending' AND scheduled_at = $2 AND release_id IS NULL
+       AND sequence > coalesce((SELECT max(r.sequence) FROM feature_flag_schedules r WHERE r.flag_id = s.flag_id
+         AND r.status = 'pending' AND r.scheduled_at = $2 AND r.release_id IS NOT NULL), 0)
      ORDER BY coalesce(deferred_from, scheduled_at), sequence`,
     [flagIds, at],
   )
@@ -181,7 +183,7 @@ async function rivalsOf(tx: Transaction, asked: Guarded[], placed: (Guard | Prob
 }
 
 function warningOf({ id, updates, createdBy }: Rival, field: string): ScheduleWarning {
-  const value = updates[field]
+  const value = briefly(fieldsOf(updates).get(field))
   const which = id ? `The schedule ${id} of ${createdBy}` : 'Another schedule of this request'
   const detail = `${which} sets ${field} to ${value} at the same instant; the one created last wins.`
   return { code: 'schedule-conflict', detail, field, scheduleId: id, createdBy }

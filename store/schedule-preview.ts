@@ -8,6 +8,7 @@ import { type FlagAddress, lockFlag } from './flags.ts'
 import { rehearse } from './rehearse.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
 import { SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
+import { readStrategies } from './schedule-updates.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -26,16 +27,18 @@ export async function previewSchedule(
   return await rehearse(
     db,
     async (tx) => {
-      const { flag } = await lockFlag(tx, address)
+      const { flag } = await lockFlag(tx, address, { gated: false })
       const made = await createSchedule(tx, address, input, guards).catch((error) => {
         if (error instanceof Problem) return error
         throw error
       })
       const problems = made instanceof Problem ? [{ code: made.code, detail: made.message, fields: made.fields }] : []
       const { id, deferredFrom, freezeId, warnings = [], ...ours } = made instanceof Problem ? asAsked(input) : made
-      const { enabled, rolloutPercentage } = flag
+      const { enabled, rolloutPercentage, variants } = flag
       const around = splitAround(await pendingOf(tx, flag.id), id, ours.scheduledAt)
-      const outlook = lookAhead({ enabled, rolloutPercentage }, around, { ...ours, updates: input.updates })
+      const changes = [...around.earlier, input].map(({ updates }) => updates)
+      const now = { enabled, rolloutPercentage, variants, strategies: await readStrategies(tx, flag.id, changes) }
+      const outlook = lookAhead(now, around, { ...ours, updates: input.updates })
       const { scheduledAt } = ours
       return { valid: problems.length === 0, problems, scheduledAt, deferredFrom, freezeId, warnings, ...outlook }
     },

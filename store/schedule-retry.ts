@@ -1,4 +1,5 @@
-import type { FlagSchedule } from '../domain/flag-schedule.ts'
+import { refuseMember } from '../domain/flag-release.ts'
+import { type FlagSchedule, fieldsOf } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
 import { lockSchedule, type ScheduleAddress } from './flag-schedules.ts'
@@ -10,8 +11,8 @@ import type { Transaction } from './transaction.ts'
 /**
  * Makes a failed schedule pending again, due now, unless the same was changed since: a retry never undoes what came later.
  *
- * @throws Problem `…-not-found`, `flag-archived`, `schedule-not-failed`, `-applied`, `-cancelled`, `-superseded`, `-out-of-order`, and
- *   those of the guards
+ * @throws Problem `…-not-found`, `flag-archived`, `schedule-not-failed`, `-applied`, `-cancelled`, `-superseded`, `-out-of-order`,
+ *   `-part-of-release`, and those of the guards
  */
 export async function retrySchedule(
   tx: Transaction,
@@ -23,6 +24,7 @@ export async function retrySchedule(
     throw new Problem('schedule-not-failed', `It is pending, due ${schedule.scheduledAt}.`)
   }
   if (schedule.status !== 'failed') refuseFinal(schedule)
+  refuseMember(schedule)
   refuseArchived(locked.flag)
   await refuseSuperseded(tx, row)
   // A Date has milliseconds, as due times do.
@@ -46,14 +48,21 @@ export async function retrySchedule(
   return guard.warnings.length > 0 ? { ...retried, warnings: guard.warnings } : retried
 }
 
+/** SQL: paths of what `updates` sets, as `fieldsOf` has them; a table function of one column, `field`. */
+const fieldsIn = (
+  updates: string,
+) => `(SELECT key AS field FROM jsonb_object_keys(${updates}) AS key WHERE key <> 'strategies'
+  UNION ALL SELECT concat('strategies.', one ->> 'id', '.', key)
+  FROM jsonb_path_query(${updates}, '$.strategies[*] ? (@.type() == "object")') AS one, jsonb_object_keys(one) AS key WHERE key <> 'id')`
+
 async function refuseSuperseded(tx: Transaction, row: ScheduleRow): Promise<void> {
   const due = row.original_scheduled_at ?? row.scheduled_at
   const [later] = await tx.query<{ id: string; field: string; createdBy: string; appliedAt: Date }>(
     `SELECT s.id, field, s.created_by AS "createdBy", s.applied_at AS "appliedAt"
-     FROM feature_flag_schedules s, jsonb_object_keys(s.updates) AS field
-     WHERE s.flag_id = $1 AND s.status = 'applied' AND (s.scheduled_at, s.sequence) > ($2, $3) AND $4::jsonb ? field
+     FROM feature_flag_schedules s CROSS JOIN LATERAL ${fieldsIn('s.updates')} AS set
+     WHERE s.flag_id = $1 AND s.status = 'applied' AND (s.scheduled_at, s.sequence) > ($2, $3) AND field = ANY ($4::text[])
      ORDER BY s.scheduled_at DESC, s.sequence DESC, field LIMIT 1`,
-    [row.flag_id, due, row.sequence, JSON.stringify(row.updates)],
+    [row.flag_id, due, row.sequence, [...fieldsOf(row.updates).keys()]],
   )
   if (!later) return await refuseRecurred(tx, row)
   const { id: scheduleId, field, createdBy } = later
@@ -99,7 +108,7 @@ export async function retryLater(
        SELECT FROM feature_flag_schedules o
        WHERE o.flag_id = s.flag_id AND o.id <> s.id AND o.status IN ('pending', 'applied') AND o.scheduled_at <= later.at
          AND (o.scheduled_at, o.sequence) > (coalesce(s.original_scheduled_at, s.scheduled_at), s.sequence)
-         AND o.updates ?| ARRAY(SELECT jsonb_object_keys(s.updates)))
+         AND EXISTS (${fieldsIn('o.updates')} INTERSECT ${fieldsIn('s.updates')}))
      RETURNING s.scheduled_at, s.version, s.attempt, s.updates, s.created_by`,
     [scheduleId, retries],
   )

@@ -4,7 +4,7 @@ import type { Transaction } from './transaction.ts'
 
 export const SCHEDULE_COLUMNS = `s.id, s.flag_id, s.scheduled_at, s.status, s.updates, s.comment, s.sequence, s.version, s.applied_at,
   s.applied_revision, s.error_message, s.recurrence_id, s.created_by, s.created_at, s.updated_at, f.key AS flag_key, f.environment,
-  s.attempt, s.original_scheduled_at, s.deferred_from, s.freeze_id`
+  s.attempt, s.original_scheduled_at, s.deferred_from, s.freeze_id, s.release_id`
 
 export interface ScheduleRow {
   id: string
@@ -28,6 +28,7 @@ export interface ScheduleRow {
   original_scheduled_at: Date | null
   deferred_from: Date | null
   freeze_id: string | null
+  release_id: string | null
 }
 
 export function toSchedule(row: ScheduleRow): FlagSchedule {
@@ -47,6 +48,7 @@ export function toSchedule(row: ScheduleRow): FlagSchedule {
     deferredFrom: row.deferred_from?.toISOString() ?? null,
     freezeId: row.freeze_id,
     recurrenceId: row.recurrence_id,
+    releaseId: row.release_id,
     version: row.version,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
@@ -63,14 +65,20 @@ export function emitScheduleEvent(
   why?: string,
   more: Record<string, unknown> = {},
 ): void {
-  const { id: scheduleId, flagKey, environment } = after
+  const { id: scheduleId, flagKey, environment, releaseId } = after
   tx.emitEvent({
     type,
     environment,
     flagKey,
     flagId,
     scheduleId,
-    data: { before: before && seen(before), after: seen(after), ...(why && { why }), ...more },
+    data: {
+      before: before && seen(before),
+      after: seen(after),
+      ...(releaseId && { releaseId }),
+      ...(why && { why }),
+      ...more,
+    },
   })
 }
 

@@ -1,54 +1,28 @@
-import type { FlagState } from '../domain/flag.ts'
-import { foldSchedules, type ScheduleUpdates } from '../domain/flag-schedule.ts'
-import { LATENESS_BOUNDS } from '../domain/lateness.ts'
-import { type Database, sqlState } from './database.ts'
-import { makeNextOccurrences } from './recurrence-occurrences.ts'
-import { retryLater } from './schedule-retry.ts'
+import {
+  type Applied,
+  applyDue,
+  DUE_COLUMNS,
+  type DueSchedule,
+  isOutage,
+  SWEPT_COLUMNS,
+  type SweptFlag,
+} from './apply-due.ts'
+import type { Database } from './database.ts'
+import { sweepRelease } from './release-sweep.ts'
 import { type Transaction, transaction } from './transaction.ts'
-
-/** What became of one due schedule. */
-export interface SweepOutcome {
-  scheduleId: string
-  flagKey: string
-  environment: string
-  status: 'applied' | 'failed'
-  /** Applied − due, in seconds. */
-  lateness?: number
-  error?: string
-  /** It failed, and is pending again, due then. */
-  willRetryAt?: string
-}
 
 /** Schedules a transaction takes at most: the reference's limit of one run, and about 3 ms of locks. */
 const SWEEP_BATCH = 100
 
-interface SweptFlag extends FlagState {
-  id: string
-  environment: string
-  key: string
-  archived: boolean
-}
-
-interface DueSchedule {
-  id: string
-  flag_id: string
-  scheduled_at: Date
-  sequence: number
-  updates: ScheduleUpdates
-  created_by: string
-  recurrence_id: string | null
-}
-
-export interface Sweep {
-  outcomes: SweepOutcome[]
-  /** Flags whose changes Postgres refuses to make for now; they stay pending. */
-  stuck: { flagId: string; error: Error }[]
-  /** As many were due as one transaction takes. */
+export interface Sweep extends Applied {
+  /** Flags with a release whose turn it is, but which somebody holds. */
+  held: string[]
+  /** As many were due as one transaction takes, or a release was met. */
   more: boolean
 }
 
 export interface SweepOptions {
-  /** Sweep only this flag, and wait for its lock. */
+  /** Sweep only this flag, and wait for its lock, and for those of a release that it belongs to. */
   flagId?: string
   /** Leave these flags alone. */
   without?: string[]
@@ -64,6 +38,9 @@ export interface SweepOptions {
  * second, with a snapshot taken under those locks, reads what is due on them. The lock is FOR NO KEY UPDATE: FOR UPDATE
  * would skip every flag that an uncommitted insert of a schedule refers to.
  *
+ * It ends at a release: neither that nor what comes behind it on a flag is taken, each release that was met is then applied
+ * in a transaction of its own.
+ *
  * When Postgres refuses, it is done again carefully, flag by flag and schedule by schedule, so that nobody has to wait for
  * a neighbour's fault.
  *
@@ -72,229 +49,72 @@ export interface SweepOptions {
 export async function sweepDue(db: Database, options: SweepOptions = {}): Promise<Sweep> {
   const origin = { actor: 'interlock', door: 'schedule' } as const
   const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, options, careful), { origin })
-  try {
-    return (await sweep(false)).result
-  } catch (error) {
+  const { result } = await sweep(false).catch((error) => {
     if (isOutage(error)) throw error
-    return (await sweep(true)).result
+    return sweep(true)
+  })
+  const { releaseIds, ...swept } = result
+  for (const id of releaseIds) {
+    const { outcomes, stuck, held } = await sweepRelease(db, id, {
+      wait: options.flagId !== undefined,
+      retries: options.retries,
+    })
+    swept.outcomes.push(...outcomes)
+    swept.stuck.push(...stuck)
+    swept.held.push(...held)
+    swept.more = true
   }
+  return swept
 }
 
-/** Connection, conflict, resources, shutdown: nothing is wrong with any schedule, and Temporal tries again until it is over. */
-function isOutage(error: unknown): boolean {
-  const state = sqlState(error)
-  return state === undefined || /^(08|40|53|57)/.test(state)
-}
-
-/**
- * Classes 22 (bad data), 23 (constraint) and P0001 (raised by a trigger) say that this change can't be made, however
- * often it is tried: it has failed. Whatever else (no privilege, a broken trigger, a row that somebody holds) may heal.
- */
-function isRefusedByData(error: unknown): error is Error {
-  return /^(22|23|P0001)/.test(sqlState(error) ?? '')
-}
-
-async function sweepOnce(tx: Transaction, options: SweepOptions, careful: boolean): Promise<Sweep> {
-  const nothing = { outcomes: [], stuck: [], more: false }
+/** `releaseIds`: releases that were met, in the order in which they are due. */
+async function sweepOnce(
+  tx: Transaction,
+  options: SweepOptions,
+  careful: boolean,
+): Promise<Sweep & { releaseIds: string[] }> {
+  const nothing = { outcomes: [], stuck: [], held: [], more: false, releaseIds: [] }
   const flags = await lockDueFlags(tx, options)
   if (flags.size === 0) return nothing
-  const due = await tx.query<DueSchedule>(
+  const met = await tx.query<DueSchedule>(
     // Flag by flag: with = ANY, a table without statistics was searched whole, 6 ms a sweep.
     `SELECT due.* FROM unnest($1::uuid[]) AS locked (id) CROSS JOIN LATERAL (
-       SELECT id, flag_id, scheduled_at, sequence, updates, created_by, recurrence_id FROM feature_flag_schedules
+       SELECT ${DUE_COLUMNS} FROM feature_flag_schedules
        WHERE flag_id = locked.id AND status = 'pending' AND scheduled_at <= (SELECT clock_timestamp())
        ORDER BY scheduled_at, sequence LIMIT ${SWEEP_BATCH}) due
      ORDER BY due.scheduled_at, due.sequence LIMIT ${SWEEP_BATCH}`,
     [[...flags.keys()]],
   )
-  if (due.length === 0) return nothing
-  const more = due.length === SWEEP_BATCH
-  const swept = careful
-    ? await applyOneByOne(tx, flags, due, options)
-    : { outcomes: await applyTogether(tx, flags, due, options), stuck: [] }
-  if (due.some((schedule) => schedule.recurrence_id)) swept.stuck.push(...(await makeNext(tx, due, careful)))
-  return { ...swept, more }
+  if (met.length === 0) return nothing
+  const { due, releaseIds } = upToReleases(met)
+  const swept = due.length > 0 ? await applyDue(tx, flags, due, options, careful) : { outcomes: [], stuck: [] }
+  return { ...swept, held: [], more: met.length === SWEEP_BATCH, releaseIds }
 }
 
-/** The next occurrence of what recurs. Carefully, one that cannot be made is left to the reconciler. */
-async function makeNext(tx: Transaction, due: DueSchedule[], careful: boolean): Promise<Sweep['stuck']> {
-  const recurring = due.flatMap(({ flag_id: flagId, recurrence_id: id }) => (id ? [{ flagId, id }] : []))
-  const stuck: Sweep['stuck'] = []
-  if (!careful) {
-    await makeNextOccurrences(
-      tx,
-      recurring.map(({ id }) => id),
-    )
-    return stuck
-  }
-  for (const { flagId, id } of recurring) {
-    try {
-      await tx.savepoint(() => makeNextOccurrences(tx, [id]))
-    } catch (error) {
-      if (isOutage(error)) throw error
-      stuck.push({ flagId, error: error as Error })
-    }
-  }
-  return stuck
+/** What comes before the first release of each flag; and those releases. */
+function upToReleases(met: DueSchedule[]): { due: DueSchedule[]; releaseIds: string[] } {
+  const closed = new Set<string>()
+  const releaseIds = new Set<string>()
+  const due = met.filter(({ flag_id: flagId, release_id: releaseId }) => {
+    if (closed.has(flagId)) return false
+    if (!releaseId) return true
+    closed.add(flagId)
+    releaseIds.add(releaseId)
+    return false
+  })
+  return { due, releaseIds: [...releaseIds] }
 }
 
 async function lockDueFlags(tx: Transaction, { flagId, without = [] }: SweepOptions): Promise<Map<string, SweptFlag>> {
-  const columns = `f.id, f.environment, f.key, f.archived_at IS NOT NULL AS archived, f.enabled, f.rollout_percentage AS "rolloutPercentage"`
   const rows = flagId
-    ? await tx.query<SweptFlag>(`SELECT ${columns} FROM feature_flags f WHERE id = $1 FOR NO KEY UPDATE`, [flagId])
+    ? await tx.query<SweptFlag>(`SELECT ${SWEPT_COLUMNS} FROM feature_flags f WHERE id = $1 FOR NO KEY UPDATE`, [
+        flagId,
+      ])
     : await tx.query<SweptFlag>(
-        `SELECT ${columns} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+        `SELECT ${SWEPT_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
          WHERE s.status = 'pending' AND s.scheduled_at <= (SELECT clock_timestamp()) AND s.flag_id <> ALL ($1)
          ORDER BY s.scheduled_at, s.sequence LIMIT ${SWEEP_BATCH} FOR NO KEY UPDATE OF f SKIP LOCKED`,
         [without],
       )
   return new Map(rows.map((flag) => [flag.id, flag]))
-}
-
-async function applyTogether(
-  tx: Transaction,
-  flags: Map<string, SweptFlag>,
-  due: DueSchedule[],
-  options: SweepOptions,
-): Promise<SweepOutcome[]> {
-  const outcomes: SweepOutcome[] = []
-  const alive = due.filter((schedule) => !archivedFlagOf(flags, schedule))
-  if (alive.length > 0) outcomes.push(...(await apply(tx, flags, alive)))
-  for (const schedule of due.filter((schedule) => archivedFlagOf(flags, schedule))) {
-    outcomes.push(await fail(tx, flags, schedule, 'The flag is archived', options))
-  }
-  return outcomes
-}
-
-/** Finds the schedules that cannot be applied: flag by flag, then schedule by schedule, each under a savepoint. */
-async function applyOneByOne(
-  tx: Transaction,
-  flags: Map<string, SweptFlag>,
-  due: DueSchedule[],
-  options: SweepOptions,
-): Promise<Pick<Sweep, 'outcomes' | 'stuck'>> {
-  // Deferred constraints would raise at COMMIT, when no savepoint can isolate the schedule that broke them; and one row
-  // that somebody holds must not use up the time of all.
-  await tx.query('SET CONSTRAINTS ALL IMMEDIATE')
-  await tx.query(`SET LOCAL lock_timeout = '100ms'`)
-  const attempt = async (schedules: DueSchedule[]): Promise<SweepOutcome[]> => {
-    try {
-      return await tx.savepoint(() => applyTogether(tx, flags, schedules, options))
-    } catch (error) {
-      const [first, ...rest] = schedules
-      if (!isRefusedByData(error) || !first) throw error
-      if (rest.length === 0) return [await fail(tx, flags, first, error.message, options)]
-      const outcomes = []
-      for (const schedule of schedules) outcomes.push(...(await attempt([schedule])))
-      return outcomes
-    }
-  }
-  const outcomes: SweepOutcome[] = []
-  const stuck: Sweep['stuck'] = []
-  for (const flagId of flags.keys()) {
-    const own = due.filter((schedule) => schedule.flag_id === flagId)
-    const before = { ...(flags.get(flagId) as SweptFlag) }
-    try {
-      // All or nothing for a flag: what comes after a change that may still be made must not be made before it.
-      if (own.length > 0) outcomes.push(...(await tx.savepoint(() => attempt(own))))
-    } catch (error) {
-      if (isOutage(error)) throw error
-      flags.set(flagId, before)
-      stuck.push({ flagId, error: error as Error })
-    }
-  }
-  return { outcomes, stuck }
-}
-
-function archivedFlagOf(flags: Map<string, SweptFlag>, schedule: DueSchedule): boolean {
-  return (flags.get(schedule.flag_id) as SweptFlag).archived
-}
-
-// Lateness is counted into cumulative buckets, as Prometheus expects them.
-const APPLY = `
-  WITH next AS (
-    UPDATE configuration_revision SET revision = revision + 1 RETURNING revision
-  ), applied AS (
-    UPDATE feature_flag_schedules SET status = 'applied', applied_at = clock_timestamp(),
-      applied_revision = (SELECT revision FROM next), updated_at = clock_timestamp()
-    WHERE id = ANY ($1::uuid[]) AND status = 'pending'
-    RETURNING id, extract(epoch FROM applied_at - scheduled_at)::float8 AS lateness
-  ), changed AS (
-    UPDATE feature_flags f SET enabled = c.enabled, rollout_percentage = c."rolloutPercentage",
-      revision = (SELECT revision FROM next), applied_through_at = c."throughAt",
-      applied_through_sequence = c."throughSequence", updated_at = clock_timestamp()
-    FROM jsonb_to_recordset($2::jsonb) AS c(id uuid, enabled boolean, "rolloutPercentage" integer, "throughAt" timestamptz,
-      "throughSequence" bigint)
-    WHERE f.id = c.id
-  ), counted AS (
-    UPDATE schedule_totals SET sweeps = sweeps + 1, applied = applied + (SELECT count(*) FROM applied),
-      lateness_seconds = lateness_seconds + (SELECT coalesce(sum(lateness), 0) FROM applied),
-      lateness_buckets = ARRAY(SELECT lateness_buckets[i] + (SELECT count(*) FROM applied WHERE lateness <= bound)
-        FROM unnest($3::float8[]) WITH ORDINALITY AS b(bound, i) ORDER BY i)
-  )
-  SELECT id, lateness, (SELECT revision FROM next) AS revision FROM applied`
-
-/** Applies `due` (in order, of flags that are not archived) and writes the folded state of each flag once. */
-async function apply(tx: Transaction, flags: Map<string, SweptFlag>, due: DueSchedule[]): Promise<SweepOutcome[]> {
-  const byFlag = Map.groupBy(due, (schedule) => schedule.flag_id)
-  const steps = new Map(
-    [...byFlag].map(([flagId, own]) => {
-      const { enabled, rolloutPercentage } = flags.get(flagId) as SweptFlag
-      return [flagId, foldSchedules({ enabled, rolloutPercentage }, own)]
-    }),
-  )
-  const changes = [...steps].map(([id, folded]) => {
-    const last = folded.at(-1) as (typeof folded)[number]
-    return { ...last.after, id, throughAt: last.schedule.scheduled_at, throughSequence: last.schedule.sequence }
-  })
-  const ids = due.map((schedule) => schedule.id)
-  const applied = await tx.query<{ id: string; lateness: number; revision: number }>(APPLY, [
-    ids,
-    JSON.stringify(changes),
-    LATENESS_BOUNDS,
-  ])
-  if (applied.length !== due.length) {
-    throw Object.assign(new Error('A pending schedule was changed without the lock of its flag'), { code: '40001' })
-  }
-  const revision = applied[0]?.revision ?? null
-  const lateness = new Map(applied.map((row) => [row.id, row.lateness]))
-  for (const { id, enabled, rolloutPercentage } of changes)
-    Object.assign(flags.get(id) as SweptFlag, { enabled, rolloutPercentage })
-  return [...steps].flatMap(([flagId, folded]) => {
-    const { environment, key: flagKey } = flags.get(flagId) as SweptFlag
-    tx.invalidateCache(['flag', environment, flagKey])
-    return folded.map(({ schedule, before, after }): SweepOutcome => {
-      const data = { updates: schedule.updates, before, after, createdBy: schedule.created_by }
-      tx.emitEvent({ type: 'schedule-applied', environment, flagKey, flagId, scheduleId: schedule.id, revision, data })
-      return {
-        scheduleId: schedule.id,
-        flagKey,
-        environment,
-        status: 'applied',
-        lateness: lateness.get(schedule.id) ?? 0,
-      }
-    })
-  })
-}
-
-async function fail(
-  tx: Transaction,
-  flags: Map<string, SweptFlag>,
-  schedule: DueSchedule,
-  error: string,
-  { retries = 0 }: SweepOptions,
-): Promise<SweepOutcome> {
-  const { environment, key: flagKey, id: flagId } = flags.get(schedule.flag_id) as SweptFlag
-  const address = { environment, flagKey, flagId, scheduleId: schedule.id }
-  const willRetryAt = retries > 0 ? await retryLater(tx, address, error, retries) : undefined
-  if (willRetryAt) return { scheduleId: schedule.id, flagKey, environment, status: 'failed', error, willRetryAt }
-  await tx.query(
-    `WITH failed AS (UPDATE feature_flag_schedules SET status = 'failed', error_message = $2, updated_at = clock_timestamp()
-       WHERE id = $1 AND status = 'pending' RETURNING 1)
-     UPDATE schedule_totals SET failed = failed + (SELECT count(*) FROM failed)`,
-    [schedule.id, error],
-  )
-  const data = { updates: schedule.updates, error, createdBy: schedule.created_by }
-  tx.emitEvent({ type: 'schedule-failed', environment, flagKey, flagId, scheduleId: schedule.id, data })
-  return { scheduleId: schedule.id, flagKey, environment, status: 'failed', error }
 }

@@ -14,11 +14,20 @@ import { newFlag } from '../helpers/schedules.ts'
 
 const db = openTestDatabase(await createTestDatabase())
 
+const VARIANTS = [[], ['blue'], ['blue', 'green']].map((names) =>
+  names.map((name) => ({ name, weight: 1, stickiness: 'default', overrides: [] })),
+)
 const updates: fc.Arbitrary<ScheduleUpdates> = fc
-  .record({ enabled: fc.boolean(), rolloutPercentage: fc.constantFrom(0, 50, 100) }, { requiredKeys: [] })
+  .record(
+    { enabled: fc.boolean(), rolloutPercentage: fc.constantFrom(0, 50, 100), variants: fc.constantFrom(...VARIANTS) },
+    { requiredKeys: [] },
+  )
   .filter((value) => Object.keys(value).length > 0)
 const edit: fc.Arbitrary<FlagEdit> = fc
-  .record({ description: fc.constantFrom('', 'a', 'b'), enabled: fc.boolean() }, { requiredKeys: [] })
+  .record(
+    { description: fc.constantFrom('', 'a', 'b'), enabled: fc.boolean(), variants: fc.constantFrom(...VARIANTS) },
+    { requiredKeys: [] },
+  )
   .filter((value) => Object.keys(value).length > 0)
 
 const command = fc.oneof(
@@ -54,8 +63,8 @@ it('equals what was seen then, at every past instant of any history, and what th
     fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 12 }), async (commands) => {
       const address = await newFlag(db)
       const look = async (): Promise<State> => {
-        const { description, enabled, rolloutPercentage, archivedAt } = await getFlag(db, address)
-        return { description, enabled, rolloutPercentage, archivedAt }
+        const { description, enabled, rolloutPercentage, variants, archivedAt } = await getFlag(db, address)
+        return { description, enabled, rolloutPercentage, variants, archivedAt }
       }
       const hour = Date.now() + 3_600_000
       let plans: { due: number; updates: ScheduleUpdates }[] = []
