@@ -1,8 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
+import { checkVariants } from '../domain/evaluation/check.ts'
 import type { Flag, FlagEdit, NewFlag } from '../domain/flag.ts'
 import { Problem } from '../domain/problems.ts'
+import type { Dependency } from '../domain/strategy.ts'
+import { refuseFields, toFields } from '../domain/strategy-content.ts'
+import { changeRequestRequired, enterEnvironment, type Gate, isGated, settingsCte } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
+import { refuseDependencies } from './flag-dependencies.ts'
+import { FLAG_COLUMNS, type FlagRow, toFlag } from './flag-rows.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
-import { bumpRevision } from './revision.ts'
+import { bumpRevision, NEXT_REVISION } from './revision.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface FlagAddress {
@@ -15,39 +22,6 @@ export interface LockedFlag {
   flag: Flag
   appliedThrough: { at: Date; sequence: number } | null
   now: Date
-}
-
-const COLUMNS = `f.id, f.environment, f.key, f.description, f.enabled, f.rollout_percentage, f.revision, f.archived_at,
-  f.created_at, f.updated_at, f.applied_through_at, f.applied_through_sequence`
-
-interface FlagRow {
-  id: string
-  environment: string
-  key: string
-  description: string
-  enabled: boolean
-  rollout_percentage: number
-  revision: number
-  archived_at: Date | null
-  created_at: Date
-  updated_at: Date
-  applied_through_at: Date | null
-  applied_through_sequence: number | null
-}
-
-function toFlag(row: FlagRow): Flag {
-  return {
-    id: row.id,
-    key: row.key,
-    environment: row.environment,
-    description: row.description,
-    enabled: row.enabled,
-    rolloutPercentage: row.rollout_percentage,
-    revision: row.revision,
-    archivedAt: row.archived_at?.toISOString() ?? null,
-    createdAt: row.created_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-  }
 }
 
 export function flagNotFound({ environment, flagKey }: FlagAddress): Problem {
@@ -66,32 +40,45 @@ export function refuseArchived(flag: Flag): void {
   )
 }
 
-/** Locks a flag, as every write to it or to one of its schedules does first. @throws Problem `flag-not-found` */
-export async function lockFlag(tx: Transaction, address: FlagAddress): Promise<LockedFlag> {
-  const [row] = await tx.query<FlagRow & { now: Date }>(
-    `SELECT ${COLUMNS}, clock_timestamp() AS now FROM feature_flags f
+/**
+ * Locks a flag, as every write to it or to one of its schedules does first. What only stops something passes where change
+ * requests are asked for, with `gated: false`.
+ *
+ * @throws Problem `flag-not-found`, `change-request-required`
+ */
+export async function lockFlag(tx: Transaction, address: FlagAddress, gate?: Gate): Promise<LockedFlag> {
+  const [row] = await tx.query<FlagRow & { now: Date; gated: boolean | null }>(
+    `WITH ${settingsCte('ARRAY[$1::text]', '$3::boolean')}
+     SELECT ${FLAG_COLUMNS}, clock_timestamp() AS now, (SELECT change_requests FROM gate) AS gated FROM feature_flags f
      WHERE environment = $1 AND key = $2 FOR NO KEY UPDATE`,
-    [address.environment, address.flagKey],
+    [address.environment, address.flagKey, isGated(tx, gate)],
   )
   if (!row) throw flagNotFound(address)
+  if (row.gated) throw changeRequestRequired(address.environment)
   return toLocked(row)
 }
 
 /**
  * Locks flags in the order (environment, key), which is everybody's; those that do not exist are left out. A dry run only
  * reads them.
+ *
+ * @throws Problem `change-request-required`, as `lockFlag` does
  */
 export async function lockFlags(
   tx: Transaction,
   addresses: FlagAddress[],
-  { dryRun = false } = {},
+  { dryRun = false, ...gate }: Gate & { dryRun?: boolean } = {},
 ): Promise<LockedFlag[]> {
-  const rows = await tx.query<FlagRow & { now: Date }>(
-    `SELECT ${COLUMNS}, clock_timestamp() AS now FROM feature_flags f
+  const rows = await tx.query<FlagRow & { now: Date; gated: boolean | null }>(
+    `WITH ${settingsCte('$1::text[]', '$3::boolean')}
+     SELECT ${FLAG_COLUMNS}, clock_timestamp() AS now,
+       f.environment IN (SELECT environment FROM gate WHERE change_requests) AS gated FROM feature_flags f
      WHERE (environment, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
      ORDER BY environment, key ${dryRun ? '' : 'FOR NO KEY UPDATE OF f'}`,
-    [addresses.map(({ environment }) => environment), addresses.map(({ flagKey }) => flagKey)],
+    [addresses.map(({ environment }) => environment), addresses.map(({ flagKey }) => flagKey), isGated(tx, gate)],
   )
+  const gated = rows.find((row) => row.gated)
+  if (gated) throw changeRequestRequired(gated.environment)
   return rows.map(toLocked)
 }
 
@@ -102,37 +89,63 @@ function toLocked(row: FlagRow & { now: Date }): LockedFlag {
 
 /** @throws Problem `flag-not-found` */
 export async function getFlag(db: Database, address: FlagAddress): Promise<Flag> {
-  const [row] = await query<FlagRow>(db, `SELECT ${COLUMNS} FROM feature_flags f WHERE environment = $1 AND key = $2`, [
-    address.environment,
-    address.flagKey,
-  ])
+  const [row] = await query<FlagRow>(
+    db,
+    `SELECT ${FLAG_COLUMNS} FROM feature_flags f WHERE environment = $1 AND key = $2`,
+    [address.environment, address.flagKey],
+  )
   if (!row) throw flagNotFound(address)
   return toFlag(row)
 }
 
-/** Flags of an environment by key; archived ones only when asked for. */
+/** Flags of an environment by key, those with `search` in their key or description; archived ones only when asked for. */
 export async function listFlags(
   db: Database,
-  { environment, archived, limit, cursor }: PageRequest & { environment: string; archived: boolean },
+  {
+    environment,
+    archived,
+    search,
+    limit,
+    cursor,
+  }: PageRequest & { environment: string; archived: boolean; search?: string | undefined },
 ): Promise<Page<Flag>> {
   const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
   const rows = await query<FlagRow>(
     db,
-    `SELECT ${COLUMNS} FROM feature_flags f
-     WHERE environment = $1 AND (archived_at IS NOT NULL) = $2 AND ($3::text IS NULL OR key > $3) ORDER BY key LIMIT $4`,
-    [environment, archived, after ?? null, limit + 1],
+    `SELECT ${FLAG_COLUMNS} FROM feature_flags f
+     WHERE environment = $1 AND (archived_at IS NOT NULL) = $2 AND ($3::text IS NULL OR key > $3)
+       AND ($5::text IS NULL OR strpos(lower(key || ' ' || description), lower($5)) > 0) ORDER BY key LIMIT $4`,
+    [environment, archived, after ?? null, limit + 1, search ?? null],
   )
   return page(rows, limit, toFlag, (row) => [row.key])
 }
 
-/** @throws Problem `flag-exists` */
+/** @throws Problem `change-request-required`, `flag-exists`, `dependency-refused`, `validation-failed` */
 export async function createFlag(tx: Transaction, environment: string, input: NewFlag): Promise<Flag> {
+  await enterEnvironment(tx, environment)
+  const { variants = [], dependencies = [] } = input
+  refuseFields(toFields(checkVariants(variants), ['variants']))
+  const parents = await lockFlags(tx, addressesOf(environment, dependencies))
+  await refuseDependencies(
+    tx,
+    { environment, key: input.key },
+    dependencies,
+    parents.map(({ flag }) => flag),
+  )
   const [row] = await tx.query<FlagRow>(
-    `WITH next AS (UPDATE configuration_revision SET revision = revision + 1 RETURNING revision)
-     INSERT INTO feature_flags AS f (environment, key, description, enabled, rollout_percentage, revision)
-     SELECT $1, $2, $3, $4, $5, next.revision FROM next
-     ON CONFLICT (environment, key) DO NOTHING RETURNING ${COLUMNS}`,
-    [environment, input.key, input.description, input.enabled, input.rolloutPercentage],
+    `WITH next AS (${NEXT_REVISION})
+     INSERT INTO feature_flags AS f (environment, key, description, enabled, rollout_percentage, variants, dependencies, revision)
+     SELECT $1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, next.revision FROM next
+     ON CONFLICT (environment, key) DO NOTHING RETURNING ${FLAG_COLUMNS}`,
+    [
+      environment,
+      input.key,
+      input.description,
+      input.enabled,
+      input.rolloutPercentage,
+      JSON.stringify(variants),
+      JSON.stringify(dependencies),
+    ],
   )
   if (!row) {
     throw new Problem('flag-exists', `There is a flag "${input.key}" in the environment "${environment}" already.`, {
@@ -147,7 +160,7 @@ export async function createFlag(tx: Transaction, environment: string, input: Ne
 /**
  * Changes the named fields. `expectedRevision` is the caller's If-Match. An edit that changes nothing leaves the revision.
  *
- * @throws Problem `flag-not-found`, `revision-mismatch`, `flag-archived`
+ * @throws Problem `flag-not-found`, `revision-mismatch`, `flag-archived`, `dependency-refused`, `validation-failed`
  */
 export async function editFlag(
   tx: Transaction,
@@ -155,15 +168,45 @@ export async function editFlag(
   edit: FlagEdit,
   expectedRevision?: number,
 ): Promise<Flag> {
-  const { flag } = await lockFlag(tx, address)
+  const { flag, parents } = await lockWithParents(tx, address, edit)
   refuseStale(flag, expectedRevision)
   const { archived, ...changes } = edit
   if (archived === undefined) refuseArchived(flag)
   const wanted = { ...flag, ...changes, ...(archived === false && { archivedAt: null }) }
-  if ((Object.keys(wanted) as (keyof Flag)[]).every((field) => wanted[field] === flag[field])) return flag
+  if (isDeepStrictEqual(wanted, flag)) return flag
+  refuseFields(toFields(checkVariants(wanted.variants), ['variants']))
+  if (edit.dependencies || flag.archivedAt) await refuseDependencies(tx, flag, wanted.dependencies, parents)
   const after = await writeFlag(tx, wanted)
   emitFlagEvent(tx, flag.archivedAt ? 'flag-revived' : 'flag-updated', flag, after)
   return after
+}
+
+/** Locks a flag that is to be changed, and in the same order those that it will depend on when that is changed, too. */
+async function lockWithParents(
+  tx: Transaction,
+  address: FlagAddress,
+  { dependencies, archived }: FlagEdit,
+): Promise<{ flag: Flag; parents: Flag[] }> {
+  const before = async () => {
+    const [row] = await tx.query<{ dependencies: Dependency[] }>(
+      'SELECT dependencies FROM feature_flags WHERE environment = $1 AND key = $2 AND archived_at IS NOT NULL',
+      [address.environment, address.flagKey],
+    )
+    return row?.dependencies ?? []
+  }
+  const parents = dependencies ?? (archived === false ? await before() : [])
+  const locked = await lockFlags(tx, [address, ...addressesOf(address.environment, parents)])
+  const flag = locked.find((one) => one.flag.key === address.flagKey)?.flag
+  if (!flag) throw flagNotFound(address)
+  // Revived, edited and archived again since it was read.
+  if (!dependencies && flag.archivedAt && archived === false && !isDeepStrictEqual(flag.dependencies, parents)) {
+    throw new Problem('busy', 'The flag is being changed. Send the request again in a moment.')
+  }
+  return { flag, parents: locked.map((one) => one.flag).filter(({ key }) => key !== flag.key) }
+}
+
+function addressesOf(environment: string, dependencies: Dependency[]): FlagAddress[] {
+  return dependencies.map(({ flagKey }) => ({ environment, flagKey }))
 }
 
 /** @throws Problem `revision-mismatch` when the caller's If-Match is not the flag's revision */
@@ -180,11 +223,28 @@ export async function writeFlag(tx: Transaction, flag: Flag): Promise<Flag> {
   const revision = await bumpRevision(tx)
   const [row] = await tx.query<FlagRow>(
     `UPDATE feature_flags f SET description = $2, enabled = $3, rollout_percentage = $4, archived_at = $5, revision = $6,
-       updated_at = clock_timestamp()
-     WHERE id = $1 RETURNING ${COLUMNS}`,
-    [flag.id, flag.description, flag.enabled, flag.rolloutPercentage, flag.archivedAt, revision],
+       variants = $7::jsonb, dependencies = $8::jsonb, updated_at = clock_timestamp()
+     WHERE id = $1 RETURNING ${FLAG_COLUMNS}`,
+    [
+      flag.id,
+      flag.description,
+      flag.enabled,
+      flag.rolloutPercentage,
+      flag.archivedAt,
+      revision,
+      JSON.stringify(flag.variants),
+      JSON.stringify(flag.dependencies),
+    ],
   )
   return toFlag(row as FlagRow)
+}
+
+/** Makes what changed beside a locked flag's row, in its strategies, a new configuration. @returns its revision */
+export async function reviseFlag(tx: Transaction, { id, environment, key }: Flag): Promise<number> {
+  const revision = await bumpRevision(tx)
+  await tx.query('UPDATE feature_flags SET revision = $2, updated_at = clock_timestamp() WHERE id = $1', [id, revision])
+  tx.invalidateCache(['flag', environment, key])
+  return revision
 }
 
 export function emitFlagEvent(
@@ -205,6 +265,6 @@ export function emitFlagEvent(
   tx.invalidateCache(['flag', environment, flagKey])
 }
 
-function seen({ description, enabled, rolloutPercentage, archivedAt }: Flag) {
-  return { description, enabled, rolloutPercentage, archivedAt }
+function seen({ description, enabled, rolloutPercentage, variants, dependencies, archivedAt }: Flag) {
+  return { description, enabled, rolloutPercentage, variants, dependencies, archivedAt }
 }

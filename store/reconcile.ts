@@ -1,8 +1,9 @@
+import type { Origin } from '../domain/event.ts'
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Database, query } from './database.ts'
 import { lockFlag } from './flags.ts'
 import { failRun, nudgeRunAgain } from './policy-run-control.ts'
-import type { RunRow } from './policy-runs.ts'
+import { lockRun, type RunRow } from './policy-runs.ts'
 import { makeNextOccurrences } from './recurrence-occurrences.ts'
 import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import { type Transaction, transaction } from './transaction.ts'
@@ -57,15 +58,23 @@ async function rotate(db: Database, area: string, condition: string, limit: numb
   }
 }
 
-/** Sends the schedules' workflows on their way again; `run` names the reconciler's run, so that each run sends once. */
-export async function nudgeAgain(db: Database, schedules: FlagSchedule[], run: string): Promise<void> {
-  await transaction(
-    db,
-    async (tx) => {
-      for (const schedule of schedules) enqueueNudge(tx, schedule.id, schedule, `/${run}`)
-    },
-    { origin: { actor: 'interlock', door: 'schedule' } },
-  )
+/**
+ * Sends the workflows of those schedules on their way again that are pending still: one that was applied or cancelled since it
+ * was picked has ended its workflow as it should. `run` names the reconciler's run, so that each run sends once.
+ *
+ * @returns ids of the schedules that had no workflow
+ */
+export async function nudgeAgain(db: Database, schedules: FlagSchedule[], run: string): Promise<string[]> {
+  const nudge = async (tx: Transaction) => {
+    const rows = await tx.query<ScheduleRow>(
+      `SELECT ${SCHEDULE_COLUMNS} FROM feature_flag_schedules s JOIN feature_flags f ON f.id = s.flag_id
+       WHERE s.id = ANY ($1::uuid[]) AND s.status = 'pending' ORDER BY s.id`,
+      [schedules.map(({ id }) => id)],
+    )
+    for (const schedule of rows.map(toSchedule)) enqueueNudge(tx, schedule.id, schedule, `/${run}`)
+    return rows.map(({ id }) => id)
+  }
+  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
 }
 
 /**
@@ -100,20 +109,38 @@ export async function runsToCheck(db: Database): Promise<RunRow[]> {
   )
 }
 
-/** Sends a run's workflow on its way again. */
-export async function nudgeRun(db: Database, run: RunRow, because: string): Promise<void> {
-  await transaction(db, async (tx) => nudgeRunAgain(tx, run, because), {
-    origin: { actor: 'interlock', door: 'schedule' },
-  })
+/** Sends a run's workflow on its way again. @returns false, and does nothing, when the run has ended since it was picked */
+export async function nudgeRun(db: Database, run: RunRow, because: string): Promise<boolean> {
+  return await ifRunning(db, run, { actor: 'interlock', door: 'schedule' }, async (tx, row) =>
+    nudgeRunAgain(tx, row, because),
+  )
 }
 
-/** Ends a run whose workflow an operator terminated: that is meant to stop it, and it can be resumed. */
+/**
+ * Ends a run whose workflow an operator terminated: that is meant to stop it, and it can be resumed.
+ *
+ * @returns false, and does nothing, when the run has ended since it was picked
+ */
 export async function failTerminated(
   db: Database,
   run: RunRow,
   by: { identity: string; reason?: string },
-): Promise<void> {
+): Promise<boolean> {
   const { identity, reason } = by
   const error = `its workflow was terminated by ${identity}${reason ? `: ${reason}` : ''}`
-  await transaction(db, (tx) => failRun(tx, run.id, error), { origin: { actor: identity, door: 'temporal', reason } })
+  return await ifRunning(db, run, { actor: identity, door: 'temporal', reason }, (tx) => failRun(tx, run.id, error))
+}
+
+async function ifRunning(
+  db: Database,
+  { id }: RunRow,
+  origin: Origin,
+  work: (tx: Transaction, row: RunRow) => Promise<unknown>,
+): Promise<boolean> {
+  const unlessEnded = async (tx: Transaction) => {
+    const row = await lockRun(tx, id)
+    if (row.status === 'running') await work(tx, row)
+    return row.status === 'running'
+  }
+  return (await transaction(db, unlessEnded, { origin })).result
 }

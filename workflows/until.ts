@@ -1,4 +1,11 @@
-import { CancellationScope, condition, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
+import {
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import { carryOut, type Inbox, unlessCommanded } from './inbox.ts'
 
@@ -32,12 +39,11 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
     for (;;) {
       inbox.heard()
       const row = await read()
-      setCurrentDetails([`**${row.status}**, due ${row.dueAt}`, row.summary, lastCommand].filter(Boolean).join('\n\n'))
+      const due = row.dueAt && `, due ${row.dueAt}`
+      setCurrentDetails([`**${row.status}**${due}`, row.summary, lastCommand].filter(Boolean).join('\n\n'))
       if (row.final) return row.status
       if (!inbox.hasNews && workflowInfo().continueAsNewSuggested) await startOver()
-      const armInMs = Math.min(row.dueInMs - ARM_EARLY_MS, LONGEST_TIMER_MS)
-      const summary = `until one second before ${row.dueAt}`
-      const woken = inbox.hasNews || (armInMs > 0 && (await condition(() => inbox.hasNews, armInMs, { summary })))
+      const woken = inbox.hasNews || (await wokenBefore(inbox, row))
       const status = woken ? null : await unlessCommanded(inbox, fire)
       if (status) {
         setCurrentDetails(`**${status}**, was due ${row.dueAt}\n\n${row.summary}`)
@@ -52,7 +58,23 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
     if (!isCancellation(error)) throw error
     const result = await CancellationScope.nonCancellable(cancel)
     setCurrentDetails(result.message)
-    if (result.accepted) throw error
-    return (await CancellationScope.nonCancellable(read)).status
+    if (!result.accepted) return (await CancellationScope.nonCancellable(read)).status
+    // Taken up again meanwhile: who did that was told that it goes on.
+    if (inbox.hasNews && patched('taken-up-again')) {
+      const { final, dueInMs } = await CancellationScope.nonCancellable(read)
+      if (!final && dueInMs !== null) await startOver()
+    }
+    throw error
   }
+}
+
+/** Waits for the due time. Returns true when news came first. */
+async function wokenBefore(inbox: Inbox, { dueInMs, dueAt }: UntilRow): Promise<boolean> {
+  if (dueInMs === null) {
+    await condition(() => inbox.hasNews)
+    return true
+  }
+  const armInMs = Math.min(dueInMs - ARM_EARLY_MS, LONGEST_TIMER_MS)
+  const summary = `until one second before ${dueAt}`
+  return armInMs > 0 && (await condition(() => inbox.hasNews, armInMs, { summary }))
 }

@@ -9,6 +9,11 @@ const ALL = [
   '0004_recurrences',
   '0005_guards_and_retention',
   '0006_audit_indexes',
+  '0007_releases',
+  '0008_release_plans',
+  '0009_change_requests',
+  '0010_accounts',
+  '0011_account_migrations',
 ]
 
 const url = await createTestDatabase('template1')

@@ -1,0 +1,118 @@
+import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
+import type { Client } from '@temporalio/client'
+import { z } from 'zod'
+import type { Origin } from '../domain/event.ts'
+import type { CommandResult, UntilRow } from '../domain/until.ts'
+import {
+  applyDueRequest,
+  applyRequest,
+  type RequestProgress,
+  readRequestProgress,
+  suspendIfConflicted,
+} from '../store/change-request-apply.ts'
+import { cancelRequest } from '../store/change-request-review.ts'
+import type { Database } from '../store/database.ts'
+import type { ScheduleGuards } from '../store/schedule-guards.ts'
+import { identityOf } from '../temporal/identity.ts'
+import { Command, createCommands } from './commands.ts'
+
+/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
+const WAIT_AT_MOST_MS = 2_000
+/** Below the heartbeat timeout of 2 s, above the second that is usually waited: a heartbeat is a write at the server. */
+const HEARTBEAT_MS = 1_200
+
+export interface ChangeRequestRow extends UntilRow {
+  /** Of a request about a single flag, else empty. */
+  flagKey: string
+  environment: string
+}
+
+const Apply = Command.extend({ force: z.boolean().optional(), overrideFreeze: z.boolean().optional() })
+
+export type ChangeRequestActivities = ReturnType<typeof createChangeRequestActivities>
+
+export function createChangeRequestActivities({
+  db,
+  client,
+  guards,
+}: {
+  db: Database
+  client: Client
+  guards: ScheduleGuards
+}) {
+  const { carryOut, decide } = createCommands({ db, client })
+  return {
+    /** The request as its workflow needs to know it; suspended first, when something stands against it. */
+    async readChangeRequest(requestId: string): Promise<ChangeRequestRow> {
+      const scheduled = (await readRequestProgress(db, requestId))?.state === 'scheduled'
+      if (scheduled) await suspendIfConflicted(db, requestId)
+      return toRow(await readRequestProgress(db, requestId))
+    },
+
+    /**
+     * Waits the last second in this process, and applies it. Returns the request's state once nothing waits any more, null when it
+     * is not due yet, or waits for somebody.
+     */
+    async applyChangeRequest(requestId: string): Promise<string | null> {
+      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
+      try {
+        for (;;) {
+          const progress = await readRequestProgress(db, requestId)
+          const { final, status, dueInMs } = toRow(progress)
+          if (final) return status
+          if (dueInMs === null || dueInMs > WAIT_AT_MOST_MS) return null
+          if (dueInMs > 0) await sleep(Math.ceil(dueInMs))
+          await applyDueRequest(db, requestId, guards)
+        }
+      } finally {
+        clearInterval(beating)
+      }
+    },
+
+    /** The signal `apply`. */
+    async applyChangeRequestNow(requestId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'apply', nth }, Apply, command, async (tx, { force, overrideFreeze }) => {
+        const options = { guards, ...(force && { force }), ...(overrideFreeze && { overrideFreeze }) }
+        const { state, stateReason } = await applyRequest(tx, { id: requestId }, options)
+        return stateReason ? `${state}: ${stateReason}` : state
+      })
+    },
+
+    /** The signal `cancel`. */
+    async cancelChangeRequest(requestId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'cancel', nth }, Command, command, async (tx) => {
+        await cancelRequest(tx, { id: requestId })
+        return 'cancelled'
+      })
+    },
+
+    /** The workflow was cancelled, in the Web UI or by the CLI: so is the request. */
+    async cancelledChangeRequest(requestId: string): Promise<CommandResult> {
+      const { identity, reason } = await identityOf(client, activityInfo())
+      const origin: Origin = { actor: identity, door: 'temporal', reason }
+      return await decide(origin, async (tx) => {
+        await cancelRequest(tx, { id: requestId })
+        return `The change request is cancelled: its workflow was cancelled by ${identity}.`
+      })
+    },
+  }
+}
+
+// Histories are kept and shown far from here, so no free text of people goes into them.
+function toRow(progress: RequestProgress | undefined): ChangeRequestRow {
+  if (!progress) {
+    return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
+  }
+  const { state, dueAt, dueInMs, flagKeys, environment } = progress
+  const [flagKey = '', ...others] = flagKeys
+  const about = flagKeys.slice(0, 3).join('`, `') + (flagKeys.length > 3 ? '`, `…' : '')
+  return {
+    final: state !== 'scheduled' && state !== 'suspended',
+    status: state,
+    dueAt: dueAt?.toISOString() ?? '',
+    dueInMs,
+    summary: `\`${about}\` (${environment})`,
+    flagKey: others.length === 0 ? flagKey : '',
+    environment,
+  }
+}

@@ -1,0 +1,136 @@
+import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
+import type { Client } from '@temporalio/client'
+import { z } from 'zod'
+import type { Origin } from '../domain/event.ts'
+import { Problem } from '../domain/problems.ts'
+import { Ulid } from '../domain/strategy.ts'
+import type { CommandResult, UntilRow } from '../domain/until.ts'
+import type { Database } from '../store/database.ts'
+import { approveMilestone, startMilestone } from '../store/milestones.ts'
+import { advancePlan, type PlanProgress, readPlanProgress } from '../store/release-plan-advance.ts'
+import { pausePlan, resumePlan } from '../store/release-plan-control.ts'
+import { identityOf } from '../temporal/identity.ts'
+import { Command, createCommands } from './commands.ts'
+
+/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
+const WAIT_AT_MOST_MS = 2_000
+/** Below the heartbeat timeout of 2 s, above the second that is usually waited: a heartbeat is a write at the server. */
+const HEARTBEAT_MS = 1_200
+
+export interface ReleasePlanRow extends UntilRow {
+  flagKey: string
+  environment: string
+}
+
+const Start = Command.extend({
+  milestoneId: Ulid,
+  enable: z.boolean().optional(),
+  overrideFreeze: z.boolean().optional(),
+})
+const Approve = Command.extend({ milestoneId: Ulid.optional() })
+
+export type ReleasePlanActivities = ReturnType<typeof createReleasePlanActivities>
+
+export function createReleasePlanActivities({ db, client }: { db: Database; client: Client }) {
+  const { carryOut, decide } = createCommands({ db, client })
+  return {
+    /** The plan as its workflow needs to know it. */
+    async readReleasePlan(planId: string): Promise<ReleasePlanRow> {
+      const progress = await readPlanProgress(db, planId)
+      if (!progress)
+        return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
+      const { status, dueAt, dueInMs, flagKey, environment } = progress
+      const final = status === 'completed'
+      return {
+        final,
+        status,
+        dueAt: dueAt?.toISOString() ?? '',
+        dueInMs,
+        summary: summaryOf(progress),
+        flagKey,
+        environment,
+      }
+    },
+
+    /**
+     * Waits the last second in this process, and starts what is due. Returns the plan's status when it is final, null when
+     * nothing is due any more.
+     */
+    async advanceReleasePlan(planId: string): Promise<string | null> {
+      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
+      try {
+        for (;;) {
+          const progress = await readPlanProgress(db, planId)
+          if (!progress) return 'deleted'
+          if (progress.status === 'completed') return progress.status
+          if (progress.dueInMs === null || progress.dueInMs > WAIT_AT_MOST_MS) return null
+          if (progress.dueInMs > 0) await sleep(Math.ceil(progress.dueInMs))
+          await advancePlan(db, planId).catch(ifGone)
+        }
+      } finally {
+        clearInterval(beating)
+      }
+    },
+
+    /** The signal `start`. */
+    async startReleaseMilestone(planId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut(
+        { name: 'start', nth },
+        Start,
+        command,
+        async (tx, { milestoneId, enable, overrideFreeze }) => {
+          const started = await startMilestone(
+            tx,
+            { planId, milestoneId },
+            { ...(enable && { enable }), ...(overrideFreeze && { overrideFreeze }) },
+          )
+          return `started; the plan is ${started.status}`
+        },
+      )
+    },
+
+    /** The signal `approve`. */
+    async approveReleaseMilestone(planId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'approve', nth }, Approve, command, async (tx, { milestoneId }) => {
+        await approveMilestone(tx, { planId, milestoneId })
+        return 'approved'
+      })
+    },
+
+    /** The signal `pause`. */
+    async pauseReleasePlan(planId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'pause', nth }, Command, command, async (tx) => {
+        await pausePlan(tx, { planId })
+        return 'paused'
+      })
+    },
+
+    /** The signal `resume`. */
+    async resumeReleasePlan(planId: string, command: unknown, nth: number): Promise<CommandResult> {
+      return await carryOut({ name: 'resume', nth }, Command, command, async (tx) => {
+        const resumed = await resumePlan(tx, { planId })
+        return `resumed; the next milestone is ${resumed.nextAt ? `due ${resumed.nextAt}` : 'not timed'}`
+      })
+    },
+
+    /** The workflow was cancelled, in the Web UI or by the CLI: the plan is paused, and stays. */
+    async cancelledReleasePlan(planId: string): Promise<CommandResult> {
+      const { identity, reason } = await identityOf(client, activityInfo())
+      const origin: Origin = { actor: identity, door: 'temporal', reason }
+      return await decide(origin, async (tx) => {
+        await pausePlan(tx, { planId }, reason ?? `its workflow was cancelled by ${identity}`)
+        return `The plan is paused: its workflow was cancelled by ${identity}. The plan stays; resume it over HTTP.`
+      })
+    },
+  }
+}
+
+function ifGone(error: unknown): void {
+  if (!(error instanceof Problem && error.code === 'plan-not-found')) throw error
+}
+
+// Histories are kept and shown far from here, so no free text of people goes into them.
+function summaryOf({ flagKey, environment, active, milestones }: PlanProgress): string {
+  const where = active === null ? 'not started' : `milestone ${active} of ${milestones}`
+  return `\`${flagKey}\` (${environment}): ${where}`
+}

@@ -1,0 +1,190 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { FlagKey } from '../../domain/flag.ts'
+import { NewStrategy, Strategy, StrategyEdit, Ulid } from '../../domain/strategy.ts'
+import type { StrategyChange } from '../../domain/strategy-content.ts'
+import { strict } from '../../domain/strict.ts'
+import type { Database } from '../../store/database.ts'
+import {
+  addStrategy,
+  getStrategy,
+  listStrategies,
+  removeStrategy,
+  type StrategyAddress,
+  updateStrategy,
+} from '../../store/strategies.ts'
+import { reorderStrategies } from '../../store/strategy-order.ts'
+import { created, ok } from '../openapi.ts'
+import { readProblems, writeProblems } from '../problems.ts'
+import { environmentQuery, expectedVersion, idempotencyHeader, ifMatchHeader, reasonQuery, write } from '../requests.ts'
+
+const tags = ['strategies']
+const ofFlag = z.object({ flagKey: FlagKey })
+const ofStrategy = z.object({ flagKey: FlagKey, strategyId: Ulid })
+const writeQuery = strict({ ...environmentQuery, ...reasonQuery })
+const writeHeaders = z.object({ ...idempotencyHeader, ...ifMatchHeader })
+const REFUSALS = ['flag-not-found', 'revision-mismatch', 'flag-archived'] as const
+const SYNC = 'Of an active milestone both copies change together, unless the environment has turned that off.'
+const etag = ({ revision }: { revision: number }) => ({ etag: `"${revision}"` })
+
+const Order = strict({
+  ids: z
+    .array(Ulid)
+    .max(1000, 'must name each of the strategies once')
+    .meta({ description: "All of the flag's strategies, those of its milestone first" }),
+})
+
+/** The ETag of a strategy is that of its flag. */
+export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get('/flags/:flagKey/strategies', {
+      schema: {
+        tags,
+        summary: 'List the strategies that a flag is served by, in the order in which they are asked',
+        params: ofFlag,
+        querystring: strict(environmentQuery),
+        response: { 200: ok(z.array(Strategy), { etag: true }), ...readProblems('flag-not-found') },
+      },
+      handler: async (request, reply) => {
+        const found = await listStrategies(db, { ...request.params, ...request.query })
+        return reply.headers(etag(found)).send(found.strategies)
+      },
+    })
+
+    app.post('/flags/:flagKey/strategies', {
+      schema: {
+        tags,
+        summary: "Add a strategy of the flag's own",
+        params: ofFlag,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        body: NewStrategy,
+        response: {
+          201: created(Strategy, { etag: true }),
+          ...writeProblems(...REFUSALS, 'unknown-segment', 'too-many-strategies'),
+        },
+      },
+      handler: async (request, reply) => {
+        const { environment } = request.query
+        const address = { ...request.params, environment }
+        const expectedRevision = expectedVersion(request.headers)
+        const made = await write(db, request, (tx) => addStrategy(tx, address, request.body, { expectedRevision }))
+        const location = `/api/admin/flags/${address.flagKey}/strategies/${made.strategy.id}?environment=${environment}`
+        return reply
+          .code(201)
+          .headers({ location, ...etag(made) })
+          .send(made.strategy)
+      },
+    })
+
+    app.post('/flags/:flagKey/strategies/reorder', {
+      schema: {
+        tags,
+        summary: 'Put the strategies of a flag in another order',
+        description: SYNC,
+        params: ofFlag,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        body: Order,
+        response: {
+          200: ok(z.array(Strategy), { etag: true }),
+          ...writeProblems(...REFUSALS, 'strategies-incomplete'),
+        },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const expectedRevision = expectedVersion(request.headers)
+        const { ids } = request.body
+        const placed = await write(db, request, (tx) => reorderStrategies(tx, address, ids, { expectedRevision }))
+        return reply.headers(etag(placed)).send(placed.strategies)
+      },
+    })
+
+    app.get('/flags/:flagKey/strategies/:strategyId', {
+      schema: {
+        tags,
+        summary: 'Read a strategy; one of a milestone that is not active, as it is defined there',
+        params: ofStrategy,
+        querystring: strict(environmentQuery),
+        response: { 200: ok(Strategy, { etag: true }), ...readProblems('flag-not-found', 'strategy-not-found') },
+      },
+      handler: async (request, reply) => {
+        const found = await getStrategy(db, { ...request.params, ...request.query })
+        return reply.headers(etag(found)).send(found.strategy)
+      },
+    })
+
+    const change = (
+      request: Parameters<typeof write>[1] & { params: Omit<StrategyAddress, 'environment'> },
+      environment: string,
+      headers: Parameters<typeof expectedVersion>[0],
+      wanted: StrategyChange,
+    ) =>
+      write(db, request, (tx) =>
+        updateStrategy(tx, { ...request.params, environment }, wanted, {
+          door: 'strategy',
+          expectedRevision: expectedVersion(headers),
+        }),
+      )
+    const changed = {
+      200: ok(Strategy, { etag: true }),
+      ...writeProblems(...REFUSALS, 'strategy-not-found', 'unknown-segment'),
+    }
+
+    app.put('/flags/:flagKey/strategies/:strategyId', {
+      schema: {
+        tags,
+        summary: 'Replace a strategy; what is not given gets its default',
+        description: SYNC,
+        params: ofStrategy,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        body: NewStrategy,
+        response: changed,
+      },
+      handler: async (request, reply) => {
+        const { query, headers, body } = request
+        const written = await change(request, query.environment, headers, { replace: body })
+        return reply.headers(etag(written)).send(written.strategy)
+      },
+    })
+
+    app.patch('/flags/:flagKey/strategies/:strategyId', {
+      schema: {
+        tags,
+        summary: 'Change the named fields of a strategy',
+        description: SYNC,
+        params: ofStrategy,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        body: StrategyEdit,
+        response: changed,
+      },
+      handler: async (request, reply) => {
+        const { query, headers, body } = request
+        const written = await change(request, query.environment, headers, { edit: body })
+        return reply.headers(etag(written)).send(written.strategy)
+      },
+    })
+
+    app.delete('/flags/:flagKey/strategies/:strategyId', {
+      schema: {
+        tags,
+        summary: 'Remove a strategy',
+        description: SYNC,
+        params: ofStrategy,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        response: { 200: ok(Strategy, { etag: true }), ...writeProblems(...REFUSALS, 'strategy-not-found') },
+      },
+      handler: async (request, reply) => {
+        const address = { ...request.params, environment: request.query.environment }
+        const expectedRevision = expectedVersion(request.headers)
+        const removed = await write(db, request, (tx) =>
+          removeStrategy(tx, address, { door: 'strategy', expectedRevision }),
+        )
+        return reply.headers(etag(removed)).send(removed.strategy)
+      },
+    })
+  }
+}
