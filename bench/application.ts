@@ -18,6 +18,8 @@ const TIMER_STARTED = 17
 
 /** A running API and worker, each a process of its own. */
 export interface Application {
+  /** Base URL of the API. */
+  url: string
   names: TemporalNames
   /**
    * Sends an authenticated request; `path` is what follows `/api/admin/`. Returns the body of the reply.
@@ -105,6 +107,7 @@ export async function startApplication(options: {
     throw error
   }
   return {
+    url,
     names,
     call,
     createSchedules: (schedules) =>

@@ -1,8 +1,10 @@
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { accounts } from './accounts.ts'
 import { burst } from './burst.ts'
 import { effect } from './effect.ts'
+import { evaluation } from './evaluation.ts'
 import { firing } from './firing.ts'
 import { policy } from './policy.ts'
 import { policyCancel } from './policy-cancel.ts'
@@ -18,6 +20,8 @@ const ROWS: Record<string, BenchmarkRow> = {
   policy,
   'policy-writes': policyWrites,
   'policy-cancel': policyCancel,
+  evaluation,
+  accounts,
 }
 const USAGE = `npm run bench -- [--only ${Object.keys(ROWS).join(',')}] [--quick]`
 
