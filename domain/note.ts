@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { AccountId } from './account.ts'
+import { strict } from './strict.ts'
+import { Instant } from './text.ts'
+
+const text = (atMost: number) =>
+  z
+    .string({ error: 'must be text' })
+    .max(atMost, `must be at most ${atMost} characters`)
+    .refine((value) => value.isWellFormed(), 'must be valid Unicode')
+    .refine((value) => !value.includes('\0'), 'must not contain the character NUL')
+
+const Title = text(200)
+// A page of 200 notes and a batch of a sweep are held in memory.
+const Body = text(20_000)
+
+export const NoteId = z.uuid({ error: 'must be a UUID' }).transform((id) => id.toLowerCase())
+
+export const Note = z
+  .object({
+    id: z.uuid(),
+    accountId: AccountId,
+    title: Title,
+    body: Body,
+    version: z.int().meta({ description: 'Raised by every change, never lowered; also its ETag' }),
+    createdAt: Instant,
+    updatedAt: Instant,
+  })
+  .meta({ id: 'Note' })
+export type Note = z.infer<typeof Note>
+
+export const NewNote = strict({ title: Title.default(''), body: Body.default('') })
+export type NewNote = z.infer<typeof NewNote>
+
+export const NoteEdit = strict({ title: Title.optional(), body: Body.optional() }).refine(
+  (edit) => Object.keys(edit).length > 0,
+  'must name at least one of title, body',
+)
+export type NoteEdit = z.infer<typeof NoteEdit>

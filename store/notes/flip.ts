@@ -1,0 +1,93 @@
+import { type AccountMode, type AccountState, pathTo, rolesOf } from '../../domain/account.ts'
+import type { Origin } from '../../domain/event.ts'
+import { Problem } from '../../domain/problems.ts'
+import { intendMode, publishMode, readState, refuseMode } from '../accounts.ts'
+import type { Database } from '../database.ts'
+import { transaction } from '../transaction.ts'
+import { Fenced, type NoteStores } from './note-store.ts'
+import { summarize } from './verify.ts'
+
+/**
+ * Completes a change of mode that is under way: the epoch in both stores, each in a transaction of its own, then the
+ * account's row. May be done again, by several at once, and stopped anywhere: epochs only rise, and only the first publishes.
+ *
+ * @returns the account as it is then
+ * @throws Problem `account-not-found`
+ */
+export async function completeFlip(db: Database, stores: NoteStores, accountId: string): Promise<AccountState> {
+  const { state, next } = await readState(db, accountId)
+  if (!next) return state
+  await raiseEpoch(stores, accountId, next.epoch)
+  await transaction(db, (tx) => publishMode(tx, accountId, next), { origin: next.origin })
+  return completeFlip(db, stores, accountId)
+}
+
+async function raiseEpoch(stores: NoteStores, accountId: string, epoch: number): Promise<void> {
+  await stores.legacy.raise(accountId, epoch)
+  await stores.current?.raise(accountId, epoch)
+}
+
+/**
+ * What an account is after a store has refused an operation. When it has not changed, that store has not heard of it
+ * (it was configured since), and is told.
+ */
+export async function refreshAccount(db: Database, stores: NoteStores, refused: AccountState): Promise<AccountState> {
+  const state = await completeFlip(db, stores, refused.accountId)
+  if (state.epoch === refused.epoch) await raiseEpoch(stores, state.accountId, state.epoch)
+  return state
+}
+
+/**
+ * Changes the mode of an account by one step, and resolves when no process can write by the old one any more.
+ *
+ * @throws Problem `account-not-found`, `account-mode`, `account-not-moved` (to done, or from rollback to off, while the source
+ *   holds something), `one-note-store`, `busy` when it is changed by another one at the same time
+ */
+export async function changeMode(
+  db: Database,
+  stores: NoteStores,
+  accountId: string,
+  to: AccountMode,
+  origin: Origin,
+): Promise<AccountState> {
+  const state = await completeFlip(db, stores, accountId)
+  if (state.mode === to) return state
+  refuseMode(state.mode, to)
+  if (!stores.current) {
+    throw new Problem('one-note-store', 'Only the legacy store is configured: set NOTES_CURRENT_URL as well.', {
+      fields: [{ field: 'mode', message: 'must be off with one store' }],
+    })
+  }
+  // The source is only ever emptied in this epoch, so what is seen here holds when the epoch is raised.
+  if (rolesOf(to).source === null) await refuseUnmoved(stores, state)
+  await transaction(db, (tx) => intendMode(tx, accountId, to, state.epoch), { origin })
+  return completeFlip(db, stores, accountId)
+}
+
+async function refuseUnmoved(stores: NoteStores, state: AccountState): Promise<void> {
+  const { source } = rolesOf(state.mode)
+  if (!source) return
+  const held = await summarize(stores, state).catch((error) => {
+    if (!(error instanceof Fenced)) throw error
+    throw new Problem('busy', 'The account is being moved by another request. Send it again in a moment.')
+  })
+  const { notes, tombstones } = held[source] ?? { notes: 0, tombstones: 0 }
+  if (notes + tombstones === 0) return
+  throw new Problem(
+    'account-not-moved',
+    `The ${source} store still holds ${notes} notes and ${tombstones} tombstones of the account. Sweep them first.`,
+    { members: { store: source, notes, tombstones } },
+  )
+}
+
+/** Walks to `isMigrating`, one change of mode after the other; stops where one is refused. */
+export async function setMigrating(
+  db: Database,
+  stores: NoteStores,
+  accountId: string,
+  isMigrating: boolean,
+  origin: Origin,
+): Promise<void> {
+  const { mode } = await completeFlip(db, stores, accountId)
+  for (const next of pathTo(mode, isMigrating)) await changeMode(db, stores, accountId, next, origin)
+}

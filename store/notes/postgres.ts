@@ -1,0 +1,145 @@
+import type { AccountState } from '../../domain/account.ts'
+import type { Copy } from '../../domain/note-copies.ts'
+import type { Log } from '../../runtime/log.ts'
+import { type Database, openDatabase, prepared, type Row, sqlState } from '../database.ts'
+import { Fenced, type NoteStore, type NoteStores, type Summary } from './note-store.ts'
+import type { NoteDatabases } from './roles.ts'
+
+const NIL = '00000000-0000-0000-0000-000000000000'
+const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/** How many tombstones a page reads for each note it was asked for, before it breaks off. */
+const TOMBSTONES_PER_NOTE = 10
+
+// Without a row, the epoch is another one. One statement, so one snapshot of the epoch and of what is read.
+const FIND = `
+  SELECT (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'version', c.version, 'note', c.note)), '[]')
+      FROM note_copies c WHERE c.account_id = $1 AND c.id = ANY ($3::uuid[])) AS copies
+  FROM account_epochs WHERE account_id = $1 AND epoch = $2`
+
+const PAGE = `
+  SELECT (SELECT coalesce(jsonb_agg(jsonb_build_object('id', n.id, 'version', n.version, 'note',
+        jsonb_build_object('title', n.title, 'body', n.body, 'createdAt', n.created_at, 'updatedAt', n.updated_at))
+        ORDER BY n.id), '[]')
+      FROM (SELECT * FROM notes WHERE account_id = $1 AND id >= $3 AND id IS DISTINCT FROM $4 ORDER BY id LIMIT $5) n) AS notes,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'version', t.version, 'note', NULL) ORDER BY t.id), '[]')
+      FROM (SELECT * FROM note_tombstones WHERE account_id = $1 AND id >= $3 AND id IS DISTINCT FROM $4 ORDER BY id LIMIT $6) t) AS tombstones
+  FROM account_epochs WHERE account_id = $1 AND epoch = $2`
+
+const SUMMARY = `
+  SELECT s.* FROM account_epochs, LATERAL (
+    SELECT count(c.note) AS notes, count(*) - count(c.note) AS tombstones,
+      coalesce(sum(hashtextextended(jsonb_build_array(c.id, c.version, c.note)::text, 0)), 0)::text AS checksum
+    FROM note_copies c WHERE c.account_id = $1 AND c.id >= $3 AND c.id IS DISTINCT FROM $4 AND c.id <= $5) s
+  WHERE account_id = $1 AND epoch = $2`
+
+const DROP_TOMBSTONES = `
+  WITH fence AS MATERIALIZED (SELECT raised_at FROM account_epochs WHERE account_id = $1 AND epoch = $2 FOR SHARE),
+  dropped AS (DELETE FROM note_tombstones WHERE account_id = $1 AND id IN (
+    SELECT id FROM note_tombstones WHERE account_id = $1 AND deleted_at < (SELECT raised_at FROM fence) LIMIT $3) RETURNING 1)
+  SELECT (SELECT count(*) FROM dropped) AS count FROM fence`
+
+const RAISE = `
+  INSERT INTO account_epochs AS e (account_id, epoch) VALUES ($1, $2)
+  ON CONFLICT (account_id) DO UPDATE SET epoch = excluded.epoch, raised_at = clock_timestamp() WHERE e.epoch < excluded.epoch`
+
+/** A store in a database of its own. The pool must be one of `openNoteDatabase`. */
+export function createNoteStore(db: Database): NoteStore {
+  const run = async <R extends object = Row>(text: string, values: unknown[]) => {
+    try {
+      return (await db.pool.query<R>(prepared(text, values))).rows
+    } catch (error) {
+      if (sqlState(error) === 'IL001') throw new Fenced((error as Error).message)
+      throw error
+    }
+  }
+  /** A statement whose row is there only when the epoch is the account's. */
+  const fenced = async <R extends object>(text: string, { accountId, epoch }: AccountState, ...values: unknown[]) => {
+    const [row] = await run<R>(text, [accountId, epoch, ...values])
+    if (!row) throw new Fenced(`the epoch of ${accountId} is not ${epoch}`)
+    return row
+  }
+  return {
+    find: async (account, ids) => (await fenced<{ copies: Copy[] }>(FIND, account, ids)).copies,
+
+    async page(account, after, limit) {
+      const atMost = limit * TOMBSTONES_PER_NOTE
+      const { notes, tombstones } = await fenced<{ notes: Copy[]; tombstones: Copy[] }>(
+        PAGE,
+        account,
+        after ?? NIL,
+        after,
+        limit,
+        atMost,
+      )
+      const ends = [notes.length === limit && notes.at(-1)?.id, tombstones.length === atMost && tombstones.at(-1)?.id]
+      const [through = null] = ends.filter((end) => typeof end === 'string').sort()
+      const copies = [...notes, ...tombstones].filter(({ id }) => through === null || id <= through)
+      return { copies: copies.sort((a, b) => (a.id < b.id ? -1 : 1)), through }
+    },
+
+    put: async (account, expected, { id, version, note }) => {
+      const [row] = await run<{ written: boolean }>('SELECT note_put($1, $2, $3, $4, $5, $6) AS written', [
+        account.accountId,
+        account.epoch,
+        id,
+        expected,
+        version,
+        note,
+      ])
+      return row?.written === true
+    },
+
+    async merge({ accountId, epoch }, copies) {
+      const rows = await run<{ id: string }>('SELECT merged_id AS id FROM note_merge($1, $2, $3::jsonb)', [
+        accountId,
+        epoch,
+        JSON.stringify(copies),
+      ])
+      return rows.map(({ id }) => id)
+    },
+
+    async forget({ accountId, epoch }, copies) {
+      const versions = JSON.stringify(copies.map(({ id, version }) => ({ id, version })))
+      const [row] = await run<{ count: number }>('SELECT note_forget($1, $2, $3::jsonb) AS count', [
+        accountId,
+        epoch,
+        versions,
+      ])
+      return row?.count ?? 0
+    },
+
+    summary: (account, { after, through }) => fenced<Summary>(SUMMARY, account, after ?? NIL, after, through ?? LAST),
+
+    dropTombstones: async (account, limit) => (await fenced<{ count: number }>(DROP_TOMBSTONES, account, limit)).count,
+
+    async raise(accountId, epoch) {
+      await run(RAISE, [accountId, epoch])
+    },
+  }
+}
+
+/** Opens a pool on a note store, whose sessions say that they keep versions and tombstones themselves. */
+export function openNoteDatabase({ url, log }: { url: string; log: Log }): Database {
+  return openDatabase({ url, name: 'notes', log, connections: 20, settings: ['interlock.notes=1'] })
+}
+
+/** The stores that are configured, each with a pool of its own; undefined without any. */
+export function openNoteStores(
+  {
+    NOTES_LEGACY_URL: legacyUrl,
+    NOTES_CURRENT_URL: currentUrl,
+  }: { NOTES_LEGACY_URL?: string | undefined; NOTES_CURRENT_URL?: string | undefined },
+  log: Log,
+): { stores: NoteStores; databases: NoteDatabases; close(): Promise<void> } | undefined {
+  if (!legacyUrl) return undefined
+  const legacy = openNoteDatabase({ url: legacyUrl, log })
+  const current = currentUrl === undefined ? null : openNoteDatabase({ url: currentUrl, log })
+  return {
+    stores: { legacy: createNoteStore(legacy), current: current && createNoteStore(current) },
+    databases: { legacy, current },
+    close: async () => {
+      await Promise.all([legacy.pool.end(), current?.pool.end()])
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { describe, expect, it, vi } from 'vitest'
+import { createTestApp } from '../helpers/app.ts'
+import { createTestDatabase, one } from '../helpers/database.ts'
+import { createTestNoteStores } from './stores.ts'
+
+const url = await createTestDatabase()
+const { legacy, current } = await createTestNoteStores()
+const settings = { NOTES_LEGACY_URL: legacy.url, NOTES_CURRENT_URL: current.url }
+const here = await createTestApp(url, { settings })
+const there = await createTestApp(url, { settings })
+const { call } = here
+
+let count = 0
+const newAccount = async (body = {}) => {
+  const { status, body: account } = await call('POST', 'accounts', { id: `acme-${++count}`, ...body })
+  expect(status).toBe(201)
+  return { id: account.id as string, path: `accounts/${account.id}`, notes: `/api/accounts/${account.id}/notes` }
+}
+
+describe('accounts', () => {
+  it('are created, listed, read and changed', async () => {
+    const { path } = await newAccount({ name: 'Acme' })
+    expect((await call('GET', path)).body).toMatchObject({ name: 'Acme', mode: 'off', isMigrating: false, epoch: 1 })
+    const renamed = await call('PATCH', path, { name: 'ACME' }, { 'if-match': '"2"' })
+    expect(renamed).toMatchObject({ status: 200, body: { name: 'ACME', version: 3 }, headers: { etag: '"3"' } })
+    expect(await call('PATCH', path, { name: 'x' }, { 'if-match': '"2"' })).toMatchObject({ status: 412 })
+    expect(await call('PATCH', path, { mode: 'done' })).toMatchObject({ status: 409, body: { next: ['ready'] } })
+    expect(await call('PATCH', path, { isMigrating: true, mode: 'ready' })).toMatchObject({ status: 400 })
+    expect((await call('PATCH', path, { isMigrating: true })).body).toMatchObject({
+      mode: 'migrating',
+      isMigrating: true,
+    })
+    expect((await call('GET', 'accounts?mode=migrating')).body).toHaveLength(1)
+    expect((await call('PATCH', path, { isMigrating: false })).body).toMatchObject({ mode: 'rollback' })
+    expect(await call('POST', 'accounts', { id: 'acme-1' })).toMatchObject({ status: 409 })
+    expect((await newAccount({ isMigrating: true })).id).toBe('acme-2')
+    const { revision } = await one<{ revision: number }>(here.db, 'SELECT revision FROM configuration_revision')
+    expect(revision).toBe(0)
+  })
+
+  it('a change of mode reaches processes that ask for nothing', async () => {
+    const { id, path, notes } = await newAccount()
+    for (const app of [here, there]) await app.call('GET', notes)
+    await call('PATCH', path, { isMigrating: true })
+    for (const app of [here, there]) {
+      await vi.waitFor(() => expect(app.notes?.accounts.believed(id)).toMatchObject({ mode: 'migrating', epoch: 3 }))
+    }
+  })
+})
+
+describe('notes', () => {
+  it('are created, read, changed and deleted in every mode, with the same answers', async () => {
+    const { path, notes } = await newAccount()
+    const round = async () => {
+      const created = await call('POST', notes, { title: 'a', body: 'b' })
+      expect(created).toMatchObject({
+        status: 201,
+        body: { title: 'a', body: 'b', version: 1 },
+        headers: { etag: '"1"' },
+      })
+      const one = created.headers.location as string
+      expect(await there.call('GET', one)).toMatchObject({ status: 200, body: created.body })
+      const changed = await there.call('PATCH', one, { title: 'c' }, { 'if-match': '"1"' })
+      expect(changed).toMatchObject({ status: 200, body: { title: 'c', body: 'b', version: 2 } })
+      expect(changed.body.createdAt).toBe(created.body.createdAt)
+      expect(await call('PATCH', one, { title: 'd' }, { 'if-match': '"1"' })).toMatchObject({
+        status: 412,
+        body: { version: 2 },
+      })
+      expect(await call('DELETE', one, undefined, { 'if-match': '"1"' })).toMatchObject({ status: 412 })
+      expect(await call('DELETE', one)).toMatchObject({ status: 200, body: { title: 'c' } })
+      for (const app of [here, there]) expect(await app.call('GET', one)).toMatchObject({ status: 404 })
+      expect(await call('PATCH', one, { title: 'd' })).toMatchObject({ status: 404 })
+      expect(await call('DELETE', one)).toMatchObject({ status: 404 })
+      await call('POST', notes, { title: 'stays' })
+    }
+    await round()
+    for (const mode of ['ready', 'migrating', 'rollback']) {
+      await call('PATCH', path, { mode })
+      await round()
+    }
+    expect((await call('GET', notes)).body.map(({ title }: { title: string }) => title)).toEqual(Array(4).fill('stays'))
+  })
+
+  it('are listed page by page, in the order of creation, while they move', async () => {
+    const { path, notes } = await newAccount()
+    const made: string[] = []
+    for (let n = 0; n < 7; n++) made.push((await call('POST', notes, { title: `${n}` })).body.id)
+    const seen: string[] = []
+    for (let next: string | undefined = `${notes}?limit=2`, pages = 0; next; pages++) {
+      const { body, headers } = await call('GET', next)
+      seen.push(...body.map(({ id }: { id: string }) => id))
+      next = /<(.*)>/.exec(headers.link ?? '')?.[1]
+      if (pages === 0) await call('PATCH', path, { isMigrating: true })
+      if (pages === 1) for (const id of made) await call('PATCH', `${notes}/${id}`, { body: 'moved' })
+      if (pages === 2) await call('PATCH', path, { isMigrating: false })
+    }
+    expect(new Set(seen)).toEqual(new Set(made))
+    expect(seen).toHaveLength(7)
+    expect(seen).toEqual([...seen].sort())
+    expect(await call('GET', `${notes}?cursor=x`)).toMatchObject({ status: 400 })
+  })
+
+  it('are created once for an Idempotency-Key', async () => {
+    const { notes } = await newAccount()
+    const key = { 'idempotency-key': 'k' }
+    const [first, second] = await Promise.all([
+      call('POST', notes, { title: 'a' }, key),
+      there.call('POST', notes, { title: 'a' }, key),
+    ])
+    expect(first).toMatchObject({ status: 201 })
+    expect(second).toMatchObject({ status: 201, body: first.body })
+    expect((await call('GET', notes)).body).toHaveLength(1)
+    await call('DELETE', first.headers.location as string)
+    expect(await call('POST', notes, { title: 'a' }, key)).toMatchObject({ status: 422 })
+  })
+
+  it('are read by viewers and written by admins, of accounts that exist', async () => {
+    const { notes } = await newAccount()
+    const viewer = { authorization: `Bearer ${await here.token('viewer')}` }
+    expect(await call('GET', notes, undefined, viewer)).toMatchObject({ status: 200, body: [] })
+    expect(await call('POST', notes, {}, viewer)).toMatchObject({ status: 403 })
+    expect(await call('GET', notes, undefined, { authorization: '' })).toMatchObject({ status: 401 })
+    expect(await call('GET', '/api/accounts/nobody/notes')).toMatchObject({
+      status: 404,
+      body: { type: '/problems/account-not-found' },
+    })
+    expect(await call('POST', notes, { title: 'x'.repeat(201) })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'title' }] },
+    })
+    expect(await call('GET', `${notes}/x`)).toMatchObject({ status: 400 })
+  })
+})
+
+it('without a note store, and with one, the API says what to set', async () => {
+  const none = await createTestApp(url)
+  for (const [method, path, body] of [
+    ['GET', '/api/accounts/acme-1/notes'],
+    ['POST', 'accounts', { id: 'x' }],
+  ] as const) {
+    const answer = await none.call(method, path, body)
+    expect(answer).toMatchObject({ status: 503, body: { detail: expect.stringContaining('NOTES_LEGACY_URL') } })
+  }
+  const single = await createTestApp(url, { settings: { NOTES_LEGACY_URL: legacy.url } })
+  await single.call('POST', 'accounts', { id: 'single' })
+  expect(await single.call('POST', '/api/accounts/single/notes', {})).toMatchObject({ status: 201 })
+  expect(await single.call('PATCH', 'accounts/single', { isMigrating: true })).toMatchObject({
+    status: 422,
+    body: { type: '/problems/one-note-store', detail: expect.stringContaining('NOTES_CURRENT_URL') },
+  })
+})

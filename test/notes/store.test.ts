@@ -1,0 +1,163 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Copy } from '../../domain/note-copies.ts'
+import { migrate } from '../../store/migrate.ts'
+import { Fenced, type NoteStore } from '../../store/notes/note-store.ts'
+import { createNoteStore, openNoteDatabase } from '../../store/notes/postgres.ts'
+import { createTestDatabase, quiet } from '../helpers/database.ts'
+import { runOnce } from './explore.ts'
+import { createMemoryStore } from './memory-store.ts'
+import { scenarios } from './scenarios.ts'
+import { createTestNoteStores, stateOf } from './stores.ts'
+import { K1, KEYS, note, type Scenario, tombstone, World } from './world.ts'
+
+const { legacy, stores } = await createTestNoteStores()
+
+/** Numbers that are the same in each run. */
+function random(seed: number) {
+  let state = seed
+  return (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+let accounts = 0
+
+describe('a note store', () => {
+  it('M5: refuses every call of another epoch, reads included', async () => {
+    const accountId = `account-${++accounts}`
+    const { store } = legacy
+    const calls: ((epoch: number) => Promise<unknown>)[] = [
+      (epoch) => store.find(stateOf(accountId, 'off', epoch), [K1]),
+      (epoch) => store.page(stateOf(accountId, 'off', epoch), null, 10),
+      (epoch) => store.put(stateOf(accountId, 'off', epoch), 0, note(K1, 1)),
+      (epoch) => store.merge(stateOf(accountId, 'off', epoch), [note(K1, 1)]),
+      (epoch) => store.forget(stateOf(accountId, 'off', epoch), [{ id: K1, version: 1 }]),
+      (epoch) => store.summary(stateOf(accountId, 'off', epoch), { after: null, through: null }),
+      (epoch) => store.dropTombstones(stateOf(accountId, 'off', epoch), 10),
+    ]
+    for (const call of calls) await expect(call(1)).rejects.toThrow(Fenced)
+    await store.raise(accountId, 2)
+    await store.raise(accountId, 1)
+    for (const call of calls) {
+      await expect(call(1)).rejects.toThrow(Fenced)
+      await expect(call(3)).rejects.toThrow(Fenced)
+      await call(2)
+    }
+  })
+
+  it('waits with a new epoch for a write that began under the one before, and refuses what comes later', async () => {
+    const accountId = `account-${++accounts}`
+    await legacy.store.raise(accountId, 1)
+    const client = await legacy.db.pool.connect()
+    try {
+      await client.query('BEGIN')
+      await client.query('SELECT note_put($1, 1, $2, 0, 1, $3)', [accountId, K1, note(K1, 1).note])
+      let raised = false
+      const raising = legacy.store.raise(accountId, 2).then(() => (raised = true))
+      await expect
+        .poll(async () => (await legacy.db.pool.query(`SELECT 1 FROM pg_locks WHERE NOT granted`)).rowCount)
+        .toBeGreaterThan(0)
+      expect(raised).toBe(false)
+      await client.query('COMMIT')
+      await raising
+    } finally {
+      client.release()
+    }
+    await expect(legacy.store.put(stateOf(accountId, 'off'), 1, note(K1, 2))).rejects.toThrow(Fenced)
+    expect(await legacy.store.find(stateOf(accountId, 'off', 2), [K1])).toEqual([note(K1, 1)])
+  })
+
+  it('lets one of many writers of a key win, also where the key has no row, and keeps a note or a tombstone, not both', async () => {
+    const accountId = `account-${++accounts}`
+    await legacy.store.raise(accountId, 1)
+    const account = stateOf(accountId, 'off')
+    for (let round = 0; round < 60; round++) {
+      const id = crypto.randomUUID()
+      for (const expected of [0, 1, 2]) {
+        const copies = [0, 1, 2, 3].map((n) =>
+          n % 2 === 0 ? note(id, expected + 1, `${n}`) : tombstone(id, expected + 1),
+        )
+        const written = await Promise.all(copies.map((copy) => legacy.store.put(account, expected, copy)))
+        expect(written.filter(Boolean)).toHaveLength(1)
+        expect(await legacy.store.find(account, [id])).toEqual([copies[written.indexOf(true)]])
+      }
+    }
+  })
+
+  it('does what the store in memory does, that interleavings are explored with', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const pick = random(seed)
+      const accountId = `account-${++accounts}`
+      const memory = createMemoryStore({ dense: false })
+      const both = [legacy.store, memory] as [NoteStore, NoteStore]
+      for (const store of both) await store.raise(accountId, 1)
+      for (let n = 0; n < 60; n++) {
+        const account = stateOf(accountId, 'off', pick(15) === 0 ? 7 : 1)
+        const id = KEYS[pick(3)] as string
+        const copy = (version: number): Copy => (pick(2) === 0 ? note(id, version) : tombstone(id, version))
+        const calls: ((store: NoteStore) => Promise<unknown>)[] = [
+          (store) => store.find(account, [id, K1]).then((found) => found.sort((a, b) => (a.id < b.id ? -1 : 1))),
+          ...[1, 2].map((limit) => (store: NoteStore) => store.page(account, pick(2) ? null : K1, limit)),
+          ...[0, 0, 1, 2, 3].map((at) => {
+            const written = copy(at + 1)
+            return (store: NoteStore) => store.put(account, at, written)
+          }),
+          (
+            (copies) => (store: NoteStore) =>
+              store.merge(account, copies).then((ids) => ids.sort())
+          )([copy(pick(4) + 1)]),
+          (
+            (version) => (store: NoteStore) =>
+              store.forget(account, [{ id, version }])
+          )(pick(3) + 1),
+        ]
+        const chosen = calls[pick(calls.length)] as (typeof calls)[0]
+        const page = pick(2)
+        const call = (store: NoteStore) =>
+          calls.indexOf(chosen) === 1 || calls.indexOf(chosen) === 2
+            ? store.page(account, page ? null : K1, calls.indexOf(chosen))
+            : chosen(store)
+        const answers: unknown[] = []
+        for (const store of both) answers.push(await call(store).catch((error: Error) => error.name))
+        expect(answers[0]).toEqual(answers[1])
+      }
+    }
+  })
+})
+
+it('a table of notes that is there already is kept', async () => {
+  const url = await createTestDatabase('template1')
+  const db = openNoteDatabase({ url, log: quiet })
+  afterAll(() => db.pool.end())
+  await db.pool.query(`
+    CREATE TABLE notes (account_id text NOT NULL, id uuid NOT NULL, title text NOT NULL DEFAULT '', body text NOT NULL DEFAULT '',
+      created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (account_id, id));
+    INSERT INTO notes (account_id, id, title) VALUES ('acme', '${K1}', 'old')`)
+  expect(await migrate({ url, schema: 'notes' })).toEqual(['0001_notes'])
+  expect(await migrate({ url, schema: 'notes' })).toEqual([])
+  const store = createNoteStore(db)
+  await store.raise('acme', 1)
+  expect(await store.find(stateOf('acme', 'off'), [K1])).toMatchObject([{ version: 1, note: { title: 'old' } }])
+})
+
+it('interleavings drawn at random, over two Postgres databases, are linearizable', { timeout: 300_000 }, async () => {
+  const all = [...scenarios(2, { flips: true }), ...scenarios(3, { flips: false }), ...scenarios(3, { flips: true })]
+  const pick = random(42)
+  const runs = 500
+  for (let run = 0; run < runs; run++) {
+    const scenario = all[pick(all.length)] as Scenario
+    const accountId = 'acme'
+    // One account, so that the world need not know another name: emptied, and under a new epoch.
+    const epoch = 2 * run + 1
+    for (const name of ['legacy', 'current'] as const) {
+      await stores[name].raise(accountId, epoch)
+      const account = stateOf(accountId, scenario.mode, epoch)
+      await stores[name].forget(account, (await stores[name].page(account, null, 100)).copies)
+      await stores[name].merge(account, scenario[name])
+    }
+    const violation = await runOnce((variant) => new World(scenario, stores, variant, epoch), scenario, pick)
+    expect(violation, JSON.stringify(scenario)).toBeUndefined()
+  }
+  console.log(`${runs} interleavings over Postgres, of ${all.length} scenarios`)
+})
