@@ -1,0 +1,116 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sparticuz from '@sparticuz/chromium'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, expect } from 'vitest'
+import { buildWebIfStale } from '../../dev/web-build.ts'
+import { createTestApp, type TestApp } from '../helpers/app.ts'
+import { createTestDatabase } from '../helpers/database.ts'
+
+/** The whole API with the built UI on a port, over a database of its own. */
+export interface WebApp extends TestApp {
+  databaseUrl: string
+  /** `http://127.0.0.1:12345` */
+  url: string
+}
+
+/** Starts the API with the UI, which is built when it is stale. Ends when the file has ended. */
+export async function startWebApp(settings: Record<string, string> = {}): Promise<WebApp> {
+  await buildWebIfStale()
+  const databaseUrl = await createTestDatabase()
+  const app = await createTestApp(databaseUrl, { settings })
+  const url = await app.app.listen({ port: 0, host: '127.0.0.1' })
+  return { ...app, databaseUrl, url }
+}
+
+/** Opens pages of one browser. What a page complains of fails the test that calls `expectQuiet`. */
+export async function openBrowser(): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM_PATH ?? (await unpackChromium())
+  // Not the package's own arguments: in a single process, closing one page's context never ends.
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
+  const browser = await chromium.launch({ executablePath, args, headless: true, timeout: 20_000 })
+  afterAll(() => browser.close())
+  return browser
+}
+
+/** Only one process may unpack it: the others would start what is not all there yet. */
+async function unpackChromium(): Promise<string> {
+  const done = join(tmpdir(), 'interlock-chromium-unpacked')
+  const lock = `${done}.lock`
+  while (!(await readFile(done, 'utf8').catch(() => undefined))) {
+    const mine = await mkdir(lock).then(
+      () => true,
+      () => false,
+    )
+    if (mine) await writeFile(done, await sparticuz.executablePath())
+    else await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  return await sparticuz.executablePath()
+}
+
+export interface OpenedPage {
+  page: Page
+  /** What the console and the Content-Security-Policy said, but for refusals of the API. */
+  complaints: string[]
+}
+
+export interface Visit {
+  /** `admin` when not given; null: nobody logs in. */
+  role?: 'admin' | 'viewer' | null
+  dark?: boolean
+  width?: number
+  height?: number
+}
+
+/** Opens `path` (`/admin/flags`) in a browser profile of its own, logged in. */
+export async function visit(
+  browser: Browser,
+  app: Pick<WebApp, 'url' | 'token'>,
+  path: string,
+  { role = 'admin', dark = false, width = 1280, height = 800 }: Visit = {},
+): Promise<OpenedPage> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+  })
+  if (role) {
+    const headers = { 'x-interlock-page': '1' }
+    const answer = await context.request.post(`${app.url}/api/session`, {
+      headers,
+      data: { token: await app.token(role) },
+    })
+    expect(answer.status()).toBe(200)
+  }
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    // The browser's own word on answers of 400 and above, which pages show in theirs.
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text())
+  })
+  await page.addInitScript(`document.addEventListener('securitypolicyviolation', (event) =>
+    console.error('Content-Security-Policy: ' + event.violatedDirective + ' ' + event.blockedURI))`)
+  await page.goto(`${app.url}${path}`)
+  return { page, complaints }
+}
+
+/** Waits until everything on the page has been read. */
+export async function settle(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'detached' })
+}
+
+/** Checks a page with axe: nothing that is serious or critical. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const axe = await readFile(join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8')
+  await page.evaluate(axe)
+  const violations = (await page.evaluate(`axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html, any }) => html.slice(0, 200) + ' ' + (any[0]?.message ?? '')).join(' | ')))`)) as string[]
+  expect(violations).toEqual([])
+}

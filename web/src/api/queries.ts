@@ -1,0 +1,85 @@
+import {
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from '@tanstack/react-query'
+import type { PathsWithMethod, SuccessResponseJSON } from 'openapi-typescript-helpers'
+import { client } from './client.ts'
+import { ApiError } from './error.ts'
+import type { paths } from './schema.ts'
+
+export type ReadPath = PathsWithMethod<paths, 'get'>
+type Parameters<P extends ReadPath> = paths[P]['get']['parameters']
+/** What a GET of `P` answers. */
+export type Answer<P extends ReadPath> = SuccessResponseJSON<paths[P]['get']>
+type ListPath = { [P in ReadPath]: Answer<P> extends unknown[] ? P : never }[ReadPath]
+
+declare module '@tanstack/react-query' {
+  interface Register {
+    defaultError: ApiError
+  }
+}
+
+const RETRIES = 2
+
+export const SESSION_KEY = ['/api/session', {}]
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: forgetSession }),
+  mutationCache: new MutationCache({ onError: forgetSession }),
+  defaultOptions: {
+    queries: {
+      // What is shown is kept fresh by what the stream tells.
+      staleTime: 30_000,
+      networkMode: 'always',
+      retry: (failures, error) => error instanceof ApiError && error.passing && failures < RETRIES,
+      refetchOnWindowFocus: false,
+    },
+    mutations: { networkMode: 'always' },
+  },
+})
+
+/** Without a session, the shell shows the login and keeps the address. */
+function forgetSession(error: Error): void {
+  if (error instanceof ApiError && error.status === 401) queryClient.setQueryData(SESSION_KEY, null)
+}
+
+async function read<P extends ReadPath>(path: P, parameters: Parameters<P>, signal: AbortSignal) {
+  const get = client.GET as (path: P, init: object) => Promise<{ data: Answer<P>; response: Response }>
+  const { data, response } = await get(path, { params: parameters, signal })
+  const next = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+  return { data, next: next && new URL(next, location.origin).searchParams.get('cursor') }
+}
+
+/** A GET for TanStack Query. Its key is the path as in OpenAPI and the parameters: what the stream invalidates by. */
+export function readOptions<P extends ReadPath>(path: P, parameters: Parameters<P>) {
+  return queryOptions({
+    queryKey: [path, parameters],
+    queryFn: async ({ signal }) => (await read(path, parameters, signal)).data,
+  })
+}
+
+/** Reads once, and again whenever something happens that it may depend on. */
+export function useRead<P extends ReadPath>(path: P, parameters: Parameters<P>) {
+  return useQuery(readOptions(path, parameters))
+}
+
+/** A list whose next page is in `Link`, for `<DataTable>`. */
+export function usePages<P extends ListPath>(path: P, parameters: Parameters<P>) {
+  return useInfiniteQuery({
+    queryKey: [path, parameters, 'pages'],
+    queryFn: async ({ signal, pageParam: cursor }) => {
+      const query = { ...parameters.query, ...(cursor && { cursor }) }
+      return await read(path, { ...parameters, query } as Parameters<P>, signal)
+    },
+    // A filter changes what is listed; until it is read, the list before stays.
+    placeholderData: keepPreviousData,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next || undefined,
+    select: ({ pages }) => pages.flatMap(({ data }) => data as unknown[]) as Answer<P> & unknown[],
+  })
+}

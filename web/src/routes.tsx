@@ -1,0 +1,51 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import { NotFound } from './shell/not-found.tsx'
+import { PageError } from './shell/page-error.tsx'
+import { Shell } from './shell/shell.tsx'
+
+/** Every page may keep what it shows in the address; the environment goes along from page to page. */
+type Search = { env?: string; [name: string]: string | undefined }
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  validateSearch: (search): Search =>
+    Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)])),
+  search: { middlewares: [({ search, next }) => ({ env: search.env, ...next(search) })] },
+})
+
+/** A page of its own file, loaded when it is first opened; the file exports it as `default`. */
+function page<Path extends string>(path: Path, load: () => Promise<{ default: React.ComponentType }>) {
+  return createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) })
+}
+
+// One line a page.
+const routeTree = root.addChildren([
+  page('/', () => import('./now/now-page.tsx')),
+  page('/flags', () => import('./flags/flags-page.tsx')),
+  page('/policies', () => import('./policies/policies-page.tsx')),
+  page('/release-plans', () => import('./release-plans/release-plans-page.tsx')),
+  page('/change-requests', () => import('./change-requests/change-requests-page.tsx')),
+  page('/accounts', () => import('./accounts/accounts-page.tsx')),
+  page('/operations', () => import('./operations/operations-page.tsx')),
+])
+
+export const router = createRouter({
+  routeTree,
+  basepath: '/admin',
+  defaultPreload: 'intent',
+  defaultErrorComponent: PageError,
+  // Text as it is: `?env=1` is the environment "1".
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const set = Object.entries(search).filter(([, value]) => value !== undefined && value !== '')
+    const text = new URLSearchParams(set as [string, string][]).toString()
+    return text && `?${text}`
+  },
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}
