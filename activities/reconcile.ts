@@ -3,6 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import pLimit from 'p-limit'
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import type { Log } from '../runtime/log.ts'
+import { suspendIfConflicted } from '../store/change-request-apply.ts'
 import type { Database } from '../store/database.ts'
 import { expireEvaluated } from '../store/evaluated-versions.ts'
 import { purgeIdempotencyKeys } from '../store/idempotency.ts'
@@ -16,6 +17,9 @@ import {
   runsToCheck,
   schedulesToCheck,
 } from '../store/reconcile.ts'
+import { migrationsToCheck, nudgeMigration, pauseTerminated } from '../store/reconcile-account-migrations.ts'
+import { nudgeRequest, requestsToCheck } from '../store/reconcile-change-requests.ts'
+import { nudgePlan, plansToCheck } from '../store/reconcile-plans.ts'
 import { type Transaction, transaction } from '../store/transaction.ts'
 import { CALL_DEADLINE_MS } from '../temporal/connection.ts'
 import { terminatorOf } from '../temporal/identity.ts'
@@ -49,7 +53,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       await makeMissingOccurrences(db)
       const limit = pLimit(DESCRIBE_AT_ONCE)
       const { schedules, done } = await schedulesToCheck(db, LIMITS)
-      const orphans: FlagSchedule[] = []
+      const stopped: FlagSchedule[] = []
       await limit.map(schedules, async (schedule) => {
         heartbeat()
         // One that cannot be looked at must not keep the others from being healed; the next round comes in a minute.
@@ -57,17 +61,15 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
           log.warn({ err: error, scheduleId: schedule.id }, 'Could not look at a workflow')
           return true
         })
-        if (!running) orphans.push(schedule)
+        if (!running) stopped.push(schedule)
       })
-      if (orphans.length > 0) {
-        log.warn(
-          { scheduleIds: orphans.slice(0, 20).map(({ id }) => id), count: orphans.length },
-          'Schedules had no workflow',
-        )
-        await nudgeAgain(db, orphans, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
+      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+      const nudged = stopped.length > 0 ? await nudgeAgain(db, stopped, run) : []
+      if (nudged.length > 0) {
+        log.warn({ scheduleIds: nudged.slice(0, 20), count: nudged.length }, 'Schedules had no workflow')
       }
       await done()
-      return { looked: schedules.length, nudged: orphans.length }
+      return { looked: schedules.length, nudged: nudged.length }
     },
 
     /** Starts the workflows of running policy runs that have none; ends the runs whose workflow was terminated. */
@@ -82,14 +84,81 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
           return 'RUNNING'
         })
         if (status === 'RUNNING') continue
+        const healed =
+          status === 'TERMINATED'
+            ? await failTerminated(db, run, await terminatorOf(client, workflowId))
+            : await nudgeRun(db, run, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
+        if (!healed) continue
         log.warn({ runId: run.id, status }, 'A policy run had no workflow')
-        if (status === 'TERMINATED') {
-          await failTerminated(db, run, await terminatorOf(client, workflowId))
-          done.failed++
-        } else {
-          await nudgeRun(db, run, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
-          done.nudged++
+        done[status === 'TERMINATED' ? 'failed' : 'nudged']++
+      }
+      return done
+    },
+
+    /**
+     * Starts the workflows of running release plans that have none, and wakes those that are late: what held them, such as a
+     * freeze, may be gone.
+     */
+    async reconcileReleasePlans(): Promise<{ looked: number; nudged: number }> {
+      const plans = await plansToCheck(db)
+      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+      let nudged = 0
+      await pLimit(DESCRIBE_AT_ONCE).map(plans, async (plan) => {
+        heartbeat()
+        const status = plan.late
+          ? 'LATE'
+          : await statusOf(names.releasePlan(plan.id)).catch((error) => {
+              log.warn({ err: error, planId: plan.id }, 'Could not look at a workflow')
+              return 'RUNNING'
+            })
+        if (status === 'RUNNING' || !(await nudgePlan(db, plan, run))) return
+        log.warn({ planId: plan.id, status }, 'A release plan did not go on')
+        nudged++
+      })
+      return { looked: plans.length, nudged }
+    },
+
+    /**
+     * Starts the workflows of change requests that wait and have none, and suspends those that something stands against: writes
+     * that are made directly do not look for them.
+     */
+    async reconcileChangeRequests(): Promise<{ looked: number; nudged: number }> {
+      const requests = await requestsToCheck(db)
+      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+      let nudged = 0
+      await pLimit(DESCRIBE_AT_ONCE).map(requests, async (request) => {
+        heartbeat()
+        try {
+          const suspended = request.scheduled && (await suspendIfConflicted(db, request.id))
+          if (suspended || (await statusOf(names.changeRequest(request.id))) === 'RUNNING') return
+          if (await nudgeRequest(db, request, run)) nudged++
+        } catch (error) {
+          log.warn({ err: error, changeRequestId: request.id }, 'Could not look at a change request')
         }
+      })
+      if (nudged > 0) log.warn({ count: nudged }, 'Change requests had no workflow')
+      return { looked: requests.length, nudged }
+    },
+
+    /** Starts the workflows of migrations that have none; pauses those whose workflow was terminated while it moved accounts. */
+    async reconcileAccountMigrations(): Promise<{ looked: number; nudged: number; paused: number }> {
+      const migrations = await migrationsToCheck(db)
+      const done = { looked: migrations.length, nudged: 0, paused: 0 }
+      for (const migration of migrations) {
+        heartbeat()
+        const workflowId = names.accountMigration(migration.id)
+        const status = await statusOf(workflowId).catch((error) => {
+          log.warn({ err: error, migrationId: migration.id }, 'Could not look at a workflow')
+          return 'RUNNING'
+        })
+        if (status === 'RUNNING') continue
+        const terminated = status === 'TERMINATED' && migration.status === 'running'
+        const healed = terminated
+          ? await pauseTerminated(db, migration, await terminatorOf(client, workflowId))
+          : await nudgeMigration(db, migration, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
+        if (!healed) continue
+        log.warn({ migrationId: migration.id, status }, 'A migration of accounts had no workflow')
+        done[terminated ? 'paused' : 'nudged']++
       }
       return done
     },

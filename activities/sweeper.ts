@@ -1,7 +1,8 @@
 import pLimit from 'p-limit'
 import type { Log } from '../runtime/log.ts'
+import type { SweepOutcome } from '../store/apply-due.ts'
 import type { Database } from '../store/database.ts'
-import { type Sweep, type SweepOptions, type SweepOutcome, sweepDue } from '../store/sweep.ts'
+import { type Sweep, type SweepOptions, sweepDue } from '../store/sweep.ts'
 
 export interface Sweeper {
   /** Applies everything that is due, of whatever flag; resolves with what it did, by schedule. */
@@ -30,7 +31,7 @@ export function createSweeper(db: Database, log: Log, { retries = 0 }: Pick<Swee
       const swept = await sweepDue(db, { without, retries })
       for (const outcome of swept.outcomes) outcomes.set(outcome.scheduleId, outcome)
       report(log, swept)
-      without.push(...swept.stuck.map(({ flagId }) => flagId))
+      without.push(...swept.stuck.map(({ flagId }) => flagId), ...swept.held)
       if (!swept.more) return outcomes
     }
   }

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
@@ -6,24 +8,47 @@ import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
 import type { TemporalNames } from '../temporal/ids.ts'
 import { authorize, createVerifier } from './auth.ts'
+import { followLive } from './live.ts'
 import { registerMetrics } from './metrics.ts'
+import type { NoteAccess } from './notes.ts'
 import { registerOpenapi } from './openapi.ts'
 import { handleError, sendProblem } from './problems.ts'
+import { accountMigrationRoutes } from './routes/account-migrations.ts'
+import { accountRoutes } from './routes/accounts.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { catalogPolicyRoutes } from './routes/catalog-policies.ts'
+import { changeRequestChangeRoutes } from './routes/change-request-changes.ts'
+import { changeRequestRoutes } from './routes/change-requests.ts'
+import { environmentRoutes } from './routes/environments.ts'
+import { evaluationRoutes } from './routes/evaluation.ts'
 import { eventRoutes } from './routes/events.ts'
+import { flagReleaseRoutes } from './routes/flag-releases.ts'
 import { flagScheduleRoutes } from './routes/flag-schedules.ts'
 import { flagRoutes } from './routes/flags.ts'
 import { freezeRoutes } from './routes/freezes.ts'
 import { healthRoutes, type TemporalHealth } from './routes/health.ts'
 import { mediaItemRoutes } from './routes/media-items.ts'
+import { metricRoutes } from './routes/metrics.ts'
+import { milestoneStrategyRoutes } from './routes/milestone-strategies.ts'
+import { milestoneRoutes } from './routes/milestones.ts'
+import { noteRoutes } from './routes/notes.ts'
+import { ofrepRoutes } from './routes/ofrep.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { policyRunRoutes } from './routes/policy-runs.ts'
 import { recurrenceRoutes } from './routes/recurrences.ts'
+import { releasePlanTemplateRoutes } from './routes/release-plan-templates.ts'
+import { releasePlanRoutes } from './routes/release-plans.ts'
 import { retentionRoutes } from './routes/retention.ts'
 import { scheduleHealthRoutes } from './routes/schedule-health.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
+import { segmentRoutes } from './routes/segments.ts'
+import { sessionRoutes } from './routes/session.ts'
+import { strategyRoutes } from './routes/strategies.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { whatIfRoutes } from './routes/what-if.ts'
+import type { ConfigurationFollower } from './snapshot.ts'
+import { registerWeb } from './web.ts'
 
 export interface AppOptions {
   config: Config
@@ -31,6 +56,10 @@ export interface AppOptions {
   db: Database
   /** A pool for reads of whole tables. */
   scanDb: Database
+  /** What applications are served by; the caller stops it. */
+  configuration: ConfigurationFollower
+  /** Undefined without a note store; the caller stops it. */
+  notes?: NoteAccess | undefined
   names: TemporalNames
   temporal: TemporalHealth
 }
@@ -38,7 +67,16 @@ export interface AppOptions {
 const BODY_LIMIT = 256 * 1024
 
 /** Builds the API; the caller listens, or injects. */
-export async function build({ config, log, db, scanDb, names, temporal }: AppOptions): Promise<FastifyInstance> {
+export async function build({
+  config,
+  log,
+  db,
+  scanDb,
+  configuration,
+  notes,
+  names,
+  temporal,
+}: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     bodyLimit: BODY_LIMIT,
@@ -64,9 +102,11 @@ export async function build({ config, log, db, scanDb, names, temporal }: AppOpt
   app.removeContentTypeParser('text/plain')
   // Clients send their content type with every request; one without a body is then no broken JSON.
   const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body === '' ? done(null, undefined) : parseJson(request, body as string, done),
-  )
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // Read as a string, what is no UTF-8 would be kept as question marks.
+    if (!isUtf8(body as Buffer)) return done(new Problem('malformed-body', 'The body is not valid UTF-8.'))
+    return body.length === 0 ? done(null, undefined) : parseJson(request, body.toString(), done)
+  })
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -87,31 +127,59 @@ export async function build({ config, log, db, scanDb, names, temporal }: AppOpt
     )
   })
 
+  await app.register(cookie)
   await registerOpenapi(app)
   const { guards, retention } = scheduleSettings(config)
   const { INTERLOCK_BACKLOG_ALERT: backlogAlert, INTERLOCK_LATENESS_SLO_SECONDS: latenessSlo } = config
-  registerMetrics(app, { db, backlogAlert, latenessSlo })
-  await app.register(healthRoutes({ db, temporal }))
+  registerMetrics(app, { db, configuration, backlogAlert, latenessSlo })
+  await app.register(healthRoutes({ db, configuration, temporal }))
+  const verify = createVerifier(config)
+  await app.register(sessionRoutes({ verify, temporalUiUrl: config.INTERLOCK_TEMPORAL_UI_URL }), { prefix: '/api' })
   await app.register(
     async (admin) => {
-      admin.addHook('onRequest', authorize(createVerifier(config)))
+      admin.addHook('onRequest', authorize(verify))
       await admin.register(flagRoutes({ db }))
+      await admin.register(strategyRoutes({ db }))
+      await admin.register(segmentRoutes({ db }))
+      await admin.register(environmentRoutes({ db }))
+      await admin.register(changeRequestRoutes({ db, names, guards }))
+      await admin.register(changeRequestChangeRoutes({ db, names }))
       await admin.register(flagScheduleRoutes({ db, names, guards }))
       await admin.register(scheduleRoutes({ db, names, guards }))
+      await admin.register(flagReleaseRoutes({ db, guards }))
       await admin.register(recurrenceRoutes({ db }))
       await admin.register(freezeRoutes({ db }))
+      await admin.register(releasePlanTemplateRoutes({ db }))
+      await admin.register(releasePlanRoutes({ db, names }))
+      await admin.register(milestoneRoutes({ db, names }))
+      await admin.register(milestoneStrategyRoutes({ db }))
+      await admin.register(metricRoutes({ db }))
       await admin.register(retentionRoutes({ scanDb, retention }))
       await admin.register(eventRoutes({ db }))
+      await admin.register(streamRoutes({ db, live: followLive({ db, configuration, log }) }))
       await admin.register(whatIfRoutes({ db, guards }))
       await admin.register(scheduleHealthRoutes({ db }))
       await admin.register(outboxRoutes({ db }))
       await admin.register(catalogPolicyRoutes({ db }))
       await admin.register(policyRunRoutes({ db, scanDb, names }))
       await admin.register(mediaItemRoutes({ db }))
+      await admin.register(apiKeyRoutes({ db }))
+      await admin.register(accountRoutes({ db, notes }))
+      await admin.register(accountMigrationRoutes({ db, notes, names }))
+      await admin.register(evaluationRoutes({ configuration }))
     },
     { prefix: '/api/admin' },
   )
+  await app.register(
+    async (accounts) => {
+      accounts.addHook('onRequest', authorize(createVerifier(config)))
+      await accounts.register(noteRoutes({ notes }))
+    },
+    { prefix: '/api/accounts' },
+  )
   await app.register(catalogRoutes({ db }), { prefix: '/api/catalog' })
+  await app.register(ofrepRoutes({ configuration }), { prefix: '/ofrep/v1' })
+  await registerWeb(app)
   // What the `type` of a problem points to.
   app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, async ({ params }) => {
     if (!Object.hasOwn(PROBLEMS, params.code)) throw new Problem('not-found', `There is no problem "${params.code}".`)

@@ -2,10 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import { Problem } from '../domain/problems.ts'
 import { type Config, requireTokenKey } from '../runtime/config.ts'
+import { requireSameOrigin, sessionToken } from './session.ts'
 
-interface Principal {
+export interface Principal {
   subject: string
   role: 'admin' | 'viewer'
+  /** End of the token. */
+  expiresAt: Date
 }
 
 declare module 'fastify' {
@@ -17,7 +20,7 @@ declare module 'fastify' {
 // The others are of the identity provider: its keys cannot be fetched or read, and no token is to blame.
 const FAULT_OF_TOKEN = /^ERR_(JWT_|JWS_|JOSE_ALG_|JOSE_NOT_SUPPORTED|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE)/
 
-type Verify = (token: string) => Promise<JWTPayload>
+export type Verify = (token: string) => Promise<JWTPayload>
 
 /** Checks tokens against the shared secret, or against the keys, issuer and audience of an identity provider. */
 export function createVerifier(config: Config): Verify {
@@ -37,29 +40,39 @@ export function createVerifier(config: Config): Verify {
   return async (token) => (await jwtVerify(token, keys, { ...expected, algorithms })).payload
 }
 
-/** A hook for `/api/admin`: `admin` may do everything, `viewer` may read. The claim is `role`, or one of `roles`. */
+/**
+ * Who a token speaks for: `admin` may do everything, `viewer` may read. The claim is `role`, or one of `roles`.
+ *
+ * @throws Problem `unauthorized`, `forbidden` without a role, `unavailable` when the keys cannot be read
+ */
+export async function identify(verify: Verify, token: string): Promise<Principal> {
+  const claims = await verify(token).catch((error: unknown) => {
+    if (error instanceof errors.JOSEError && FAULT_OF_TOKEN.test(error.code)) {
+      throw new Problem('unauthorized', `The token is not valid: ${error.message}.`)
+    }
+    throw new Problem('unavailable', 'The keys that tokens are checked with cannot be read.', { cause: error })
+  })
+  const roles = new Set([claims.role, ...(Array.isArray(claims.roles) ? claims.roles : [])])
+  const role = roles.has('admin') ? 'admin' : roles.has('viewer') ? 'viewer' : undefined
+  if (!role) throw new Problem('forbidden', 'This needs the role admin or viewer; the token has neither.')
+  const subject = String(claims.sub)
+  // It is kept with every event, and Postgres cannot keep NUL.
+  if (subject.includes('\0')) throw new Problem('unauthorized', 'The token is not valid: its subject contains NUL.')
+  return { subject, role, expiresAt: new Date((claims.exp as number) * 1000) }
+}
+
+/** A hook for `/api/admin`: by the token of the request or, from a page of ours, by that of its session. */
 export function authorize(verify: Verify) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
-    const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    const token = given ?? sessionToken(request)
     if (!token) throw new Problem('unauthorized', 'Send a token: `Authorization: Bearer …`.')
-    const claims = await verify(token).catch((error: unknown) => {
-      if (error instanceof errors.JOSEError && FAULT_OF_TOKEN.test(error.code)) {
-        throw new Problem('unauthorized', `The token is not valid: ${error.message}.`)
-      }
-      throw new Problem('unavailable', 'The keys that tokens are checked with cannot be read.', { cause: error })
-    })
-    const roles = new Set([claims.role, ...(Array.isArray(claims.roles) ? claims.roles : [])])
-    const role = roles.has('admin') ? 'admin' : roles.has('viewer') ? 'viewer' : undefined
     const reads = request.method === 'GET' || request.method === 'HEAD'
-    if (!role || (role === 'viewer' && !reads)) {
-      throw new Problem(
-        'forbidden',
-        `This needs the role ${reads ? 'admin or viewer' : 'admin'}; the token has ${role ?? 'neither'}.`,
-      )
+    if (!given && !reads) requireSameOrigin(request)
+    const principal = await identify(verify, token)
+    if (principal.role === 'viewer' && !reads) {
+      throw new Problem('forbidden', 'This needs the role admin; the token has viewer.')
     }
-    const subject = String(claims.sub)
-    // It is kept with every event, and Postgres cannot keep NUL.
-    if (subject.includes('\0')) throw new Problem('unauthorized', 'The token is not valid: its subject contains NUL.')
-    request.principal = { subject, role }
+    request.principal = principal
   }
 }

@@ -50,8 +50,8 @@ export async function importItems(
   try {
     for await (const line of linesOf(stream, LONGEST_LINE)) {
       report.lines++
-      if (line?.trim() === '') continue
-      const item = readLine(line)
+      if ('text' in line && line.text.trim() === '') continue
+      const item = 'text' in line ? readLine(line.text) : line.fault
       if (typeof item === 'string') {
         report.failed++
         if (report.errors.length < REPORTED) report.errors.push({ line: report.lines, message: item })
@@ -78,8 +78,7 @@ export async function importItems(
 }
 
 /** The item of a line, or what is wrong with it. */
-function readLine(line: string | undefined): MediaItemLine | string {
-  if (line === undefined) return `is longer than ${LONGEST_LINE} characters`
+function readLine(line: string): MediaItemLine | string {
   let json: unknown
   try {
     json = JSON.parse(line)

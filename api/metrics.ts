@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { LATENESS_BOUNDS, sloBucket } from '../domain/lateness.ts'
 import type { Database } from '../store/database.ts'
 import { readFigures, type StoreFigures } from '../store/health.ts'
+import type { ConfigurationFollower } from './snapshot.ts'
 
 /**
  * `/metrics` for Prometheus: this process and its HTTP, and from Postgres, exact for all processes together, what
@@ -10,7 +11,12 @@ import { readFigures, type StoreFigures } from '../store/health.ts'
  */
 export function registerMetrics(
   app: FastifyInstance,
-  { db, backlogAlert, latenessSlo }: { db: Database; backlogAlert: number; latenessSlo: number },
+  {
+    db,
+    configuration,
+    backlogAlert,
+    latenessSlo,
+  }: { db: Database; configuration: ConfigurationFollower; backlogAlert: number; latenessSlo: number },
 ): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -31,6 +37,23 @@ export function registerMetrics(
     help: 'Lateness that a schedule may have (INTERLOCK_LATENESS_SLO_SECONDS)',
     registers: [registry],
   }).set(latenessSlo)
+
+  new Gauge({
+    name: 'interlock_configuration_revision',
+    help: 'Configuration revision that this process serves applications by; -1 before it has read one',
+    registers: [registry],
+    collect() {
+      this.set(configuration.age() === undefined ? -1 : configuration.current().revision)
+    },
+  })
+  new Gauge({
+    name: 'interlock_configuration_age_seconds',
+    help: 'Since Postgres last said that there is no newer one: how far behind this process may be',
+    registers: [registry],
+    collect() {
+      this.set((configuration.age() ?? Number.POSITIVE_INFINITY) / 1000)
+    },
+  })
 
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request

@@ -47,10 +47,17 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         title: 'Interlock',
         version: '0.1.0',
         description:
-          'Durable release orchestration. Every write may carry an `Idempotency-Key`; every error is an RFC 9457 problem; every list is an array whose next page is in `Link`.',
+          'Durable release orchestration. Every write may carry an `Idempotency-Key`; every error is an RFC 9457 problem, but for `/ofrep/`, whose errors are those of its protocol; every list is an array whose next page is in `Link`.',
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+          session: { type: 'apiKey', in: 'cookie', name: 'interlock_session', description: 'Of the admin UI' },
+          apiKeyAsBearer: { type: 'http', scheme: 'bearer', description: 'An API key' },
+        },
+      },
     },
     transform: (input) => {
       const { schema, url } = jsonSchemaTransform(input)
@@ -59,10 +66,13 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
       for (const [status, response] of Object.entries(routes ?? {})) {
         if (response.headers && shown?.[status]) shown[status].headers = response.headers
       }
-      const secured = url.startsWith('/api/admin/')
-      return { schema: { ...schema, ...(secured && { security: [{ token: [] }] }) }, url }
+      const security = securityOf(url)
+      const optional = input.schema?.body instanceof z.ZodOptional
+      const more = { ...(security && { security }), ...(optional && { [OPTIONAL_BODY]: true }) }
+      return { schema: { ...schema, ...more }, url }
     },
-    transformObject: (input) => withoutUnused(jsonSchemaTransformObject(input) as OpenAPIV3_1.Document),
+    transformObject: (input) =>
+      withOptionalBodies(withoutUnused(jsonSchemaTransformObject(input) as OpenAPIV3_1.Document)),
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
@@ -70,6 +80,25 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
     theme: { title: 'Interlock API' },
     logo: { type: 'image/svg+xml', content: LOGO, href: '/docs' },
   })
+}
+
+function securityOf(url: string): Record<string, string[]>[] | undefined {
+  if (/^\/api\/(admin|accounts)\//.test(url)) return [{ token: [] }, { session: [] }]
+  if (url.startsWith('/ofrep/')) return [{ apiKey: [] }, { apiKeyAsBearer: [] }]
+}
+
+/** The plugin says of every body that it is required, and hands on what begins with `x-`. */
+const OPTIONAL_BODY = 'x-optional-body'
+
+function withOptionalBodies(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
+  for (const methods of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(methods ?? {}) as Record<string, unknown>[]) {
+      if (!operation[OPTIONAL_BODY]) continue
+      operation.requestBody = { ...(operation.requestBody as object), required: false }
+      delete operation[OPTIONAL_BODY]
+    }
+  }
+  return document
 }
 
 /** Schemas are registered once for requests and once for answers; most are needed for one of them. */

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { z } from 'zod'
 import { type FieldProblem, PROBLEMS, Problem, type ProblemCode, type Refusal } from '../domain/problems.ts'
+import { actionOf } from '../store/change-request-actions.ts'
 import { isConnectionLost, sqlState } from '../store/database.ts'
 
 /** RFC 9457, with `errors` for the fields that are wrong and further members that some problems have. */
@@ -64,13 +65,25 @@ const FASTIFY_ERRORS: Record<string, ProblemCode> = {
 
 /** The one place where an error becomes an answer. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const problem = toProblem(error)
+  sendProblem(reply, refusalOf(error, request, reply), request.id)
+}
+
+/** What to answer to an error, which is logged; the headers that go with it are set. */
+export function refusalOf(error: FastifyError, request: FastifyRequest, reply: FastifyReply): Problem {
+  const problem = withAction(toProblem(error), request)
   const { status } = PROBLEMS[problem.code]
   if (status >= 500) request.log.error({ err: error }, 'Request failed')
   else request.log.info({ problem: problem.code, detail: problem.message }, 'Request refused')
   if (status === 503) reply.header('retry-after', '1')
   if (status === 401) reply.header('www-authenticate', 'Bearer')
-  sendProblem(reply, problem, request.id)
+  return problem
+}
+
+/** A direct write that needs a change request is told which change would be the same; null: none, yet. */
+function withAction(problem: Problem, { method, routeOptions }: FastifyRequest): Problem {
+  if (problem.code !== 'change-request-required') return problem
+  const action = actionOf(`${method} ${routeOptions.url?.replace('/api/admin', '')}`)
+  return new Problem(problem.code, problem.message, { members: { ...problem.members, action } })
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem, requestId: string): void {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { access } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { JWT_SECRET, startStack } from '../test/helpers/processes.ts'
 import { exitOf } from './processes.ts'
@@ -82,7 +82,8 @@ const env = { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'fuz
 
 /** Runs a command to its end; its exit code, 1 when a signal ended it. @throws when it could not be started */
 async function run(command: string, args: string[], stdio: 'inherit' | 'ignore' = 'inherit'): Promise<number> {
-  return (await exitOf(spawn(command, args, { stdio, env }))).code ?? 1
+  // What it remembers of a run it leaves in the directory that it is started in.
+  return (await exitOf(spawn(command, args, { stdio, env, cwd: tmpdir() }))).code ?? 1
 }
 
 try {

@@ -145,6 +145,27 @@ async function untilReady(port: number, dataDir: string, database: string, deadl
   }
 }
 
+/**
+ * Makes databases beside the one that was started with.
+ *
+ * @returns their connection strings, by name
+ */
+export async function ensureDatabases<Name extends string>(url: string, names: Name[]): Promise<Record<Name, string>> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const urls = {} as Record<Name, string>
+    for (const name of names) {
+      const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])
+      if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`)
+      urls[name] = Object.assign(new URL(url), { pathname: `/${name}` }).href
+    }
+    return urls
+  } finally {
+    await client.end()
+  }
+}
+
 function connectionString(port: number, database: string): string {
   return `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${encodeURIComponent(database)}`
 }

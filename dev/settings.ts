@@ -60,10 +60,19 @@ export function apiUrl({ host, port }: StackSettings): string {
 export async function childEnvironment(
   settings: StackSettings,
   env: NodeJS.ProcessEnv,
-  started: { databaseUrl?: string; temporalAddress?: string },
+  started: {
+    databaseUrl?: string
+    temporalAddress?: string
+    temporalUiUrl?: string | null
+    notes?: { legacyUrl: string; currentUrl: string } | null
+  },
 ): Promise<NodeJS.ProcessEnv> {
   const child: NodeJS.ProcessEnv = { ...env, PORT: String(settings.port), HOST: settings.host }
   if (started.databaseUrl) child.DATABASE_URL = started.databaseUrl
+  if (started.notes && !env.NOTES_LEGACY_URL && !env.NOTES_CURRENT_URL) {
+    child.NOTES_LEGACY_URL = started.notes.legacyUrl
+    child.NOTES_CURRENT_URL = started.notes.currentUrl
+  }
   if (settings.temporal && started.temporalAddress) {
     child.TEMPORAL_ADDRESS = started.temporalAddress
     child.TEMPORAL_NAMESPACE = settings.temporal.namespace
@@ -72,6 +81,9 @@ export async function childEnvironment(
     const profile = { address: started.temporalAddress, namespace: settings.temporal.namespace }
     const lines = Object.entries(profile).map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
     await writeFile(settings.dataDir.temporalProfile, `${['[profile.default]', ...lines].join('\n')}\n`)
+  }
+  if (settings.temporal && started.temporalUiUrl && !env.INTERLOCK_TEMPORAL_UI_URL) {
+    child.INTERLOCK_TEMPORAL_UI_URL = `${started.temporalUiUrl}/namespaces/${settings.temporal.namespace}`
   }
   if (!env.INTERLOCK_JWT_SECRET && !env.INTERLOCK_JWT_JWKS_URL) {
     child.INTERLOCK_JWT_SECRET = await ensureJwtSecret(settings.dataDir)

@@ -3,18 +3,21 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadDemo } from './demo.ts'
+import { loadDemoAccounts } from './demo-accounts.ts'
 import { loadDemoCatalog } from './demo-catalog.ts'
+import { loadDemoPlan } from './demo-plan.ts'
 import { createPidsFile, endLeftovers } from './leftovers.ts'
 import { lockDataDir } from './lock.ts'
 import { nodeService, runNode } from './node-process.ts'
 import { requireFreePorts } from './ports.ts'
-import { startPostgres } from './postgres.ts'
+import { ensureDatabases, startPostgres } from './postgres.ts'
 import { clearStalePostmaster } from './postgres-stale.ts'
 import { apiUrl, childEnvironment, portWishes, type StackSettings } from './settings.ts'
 import { Supervisor } from './supervisor.ts'
 import { findTemporalCli } from './temporal-cli.ts'
 import { startTemporalServer } from './temporal-server.ts'
 import { createToken } from './token.ts'
+import { buildWebIfStale } from './web-build.ts'
 
 export interface StackOptions {
   settings: StackSettings
@@ -80,6 +83,7 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
     signal.throwIfAborted()
 
     const begun = Date.now()
+    const webBuilt = buildWeb()
     const [ownPostgres, ownTemporal] = await allOrFirstError([
       settings.postgresPort ? postgres(settings.postgresPort) : null,
       settings.temporal && cli ? temporal(settings.temporal, cli) : null,
@@ -90,13 +94,18 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
     say(`Postgres ${which(ownPostgres, 'DATABASE_URL')}, Temporal ${which(ownTemporal, 'TEMPORAL_*')}${since(begun)}`)
     signal.throwIfAborted()
 
+    const notes = ownPostgres && (await ensureDatabases(ownPostgres.url, ['notes_legacy', 'notes_current']))
     const childEnv = await childEnvironment(settings, env, {
       databaseUrl: ownPostgres?.url,
+      notes: notes && { legacyUrl: notes.notes_legacy, currentUrl: notes.notes_current },
       temporalAddress: ownTemporal?.address,
+      temporalUiUrl,
     })
     await migrate(childEnv)
     signal.throwIfAborted()
 
+    await webBuilt
+    signal.throwIfAborted()
     const waitFrom = Date.now()
     await supervisor.start(nodeService(script('Worker', 'worker/main.ts', 6_000, childEnv)))
     signal.throwIfAborted()
@@ -113,6 +122,16 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
       stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason), { once: true })
     })
     return Promise.race([work, stopped])
+  }
+
+  /** The API does without: a UI that cannot be built is no reason to take the stack down. */
+  async function buildWeb() {
+    try {
+      const seconds = await buildWebIfStale()
+      if (seconds !== undefined) say(`Admin UI is built (${seconds.toFixed(1)} s)`)
+    } catch (error) {
+      say(`The admin UI could not be built: ${(error as Error).message}`)
+    }
   }
 
   async function migrate(childEnv: NodeJS.ProcessEnv) {
@@ -153,8 +172,16 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
       const api = { url: apiUrl(settings), token }
       if (!existsSync(dataDir.demoLoaded)) {
         const made = await loadDemo(api)
+        const planned = await loadDemoPlan(api)
         await writeFile(dataDir.demoLoaded, `${new Date().toISOString()}\n`)
         if (made.length > 0) say(`Demo flags: ${made.join(', ')} (INTERLOCK_DEMO=0 for none)`)
+        if (planned) say(`Demo release plan of ${planned}: at a tenth; at half in 30 s, then it waits for an approval`)
+      }
+      const madeFrom = Date.now()
+      const moving = await loadDemoAccounts(childEnv)
+      if (moving) {
+        const [accounts, notes] = [moving.accounts, moving.notes].map((count) => count.toLocaleString('en'))
+        say(`Demo accounts: ${accounts} with ${notes} notes in the legacy store${since(madeFrom)}`)
       }
       const begun = Date.now()
       const films = await loadDemoCatalog(api)

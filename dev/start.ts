@@ -107,6 +107,7 @@ function banner(
   { apiUrl, temporalUiUrl, databaseUrl }: { apiUrl: string; temporalUiUrl: string | null; databaseUrl: string },
 ): void {
   const lines = ['', 'Interlock is ready. Ctrl-C stops everything.', '', `  API           ${apiUrl}`]
+  lines.push(`  Admin UI      ${apiUrl}/admin`)
   lines.push(`  API docs      ${apiUrl}/docs`)
   if (temporalUiUrl) lines.push(`  Temporal UI   ${temporalUiUrl}`)
   if (temporal) lines.push(`  Temporal      127.0.0.1:${temporal.port}, namespace ${temporal.namespace}`)
@@ -118,6 +119,7 @@ function banner(
     lines.push('Log in with a token, and try it:', '')
     lines.push('  TOKEN=$(npm run -s token -- --role admin --subject alice)')
     lines.push(`  curl -s ${apiUrl}/api/admin/flags -H "Authorization: Bearer $TOKEN"`)
+    lines.push('', 'The README has a tour with curl, also of how applications read.')
   }
   say(`${lines.join('\n')}\n`)
 }

@@ -5,7 +5,7 @@ import { Instant } from './flag.ts'
 export interface Origin {
   /** Subject of the token, identity of the operator, or `interlock` for what the product does by itself. */
   actor: string
-  door: 'http' | 'signal' | 'temporal' | 'schedule'
+  door: 'http' | 'signal' | 'temporal' | 'schedule' | 'change-request'
   reason?: string | undefined
   requestId?: string | undefined
 }
@@ -27,9 +27,49 @@ export const EventType = z.enum([
   'recurrence-ended',
   'schedule-retried',
   'schedules-purged',
+  'release-created',
+  'release-updated',
+  'release-cancelled',
+  'release-applied',
+  'release-failed',
   'freeze-created',
   'freeze-updated',
   'freeze-deleted',
+  'feature-strategy-add',
+  'feature-strategy-update',
+  'feature-strategy-remove',
+  'feature-strategies-reordered',
+  'segment-created',
+  'segment-updated',
+  'segment-deleted',
+  'environment-updated',
+  'release-plan-template-created',
+  'release-plan-template-updated',
+  'release-plan-template-archived',
+  'release-plan-added',
+  'release-plan-removed',
+  'release-plan-started',
+  'release-plan-paused',
+  'release-plan-resumed',
+  'release-plan-completed',
+  'milestone-started',
+  'milestone-approved',
+  'milestone-updated',
+  'safeguard-added',
+  'safeguard-removed',
+  'safeguard-triggered',
+  'change-request-created',
+  'change-request-updated',
+  'change-request-deleted',
+  'change-request-submitted',
+  'change-request-approved',
+  'change-request-rejected',
+  'change-request-scheduled',
+  'change-request-suspended',
+  'change-request-rebased',
+  'change-request-applied',
+  'change-request-failed',
+  'change-request-cancelled',
   'outbox-requeued',
   'policy-created',
   'policy-run-started',
@@ -39,6 +79,23 @@ export const EventType = z.enum([
   'policy-run-resumed',
   'policy-run-succeeded',
   'policy-promoted',
+  'account-created',
+  'account-updated',
+  'account-mode-changed',
+  'account-migration-started',
+  'account-migration-changed',
+  'account-migration-paused',
+  'account-migration-resumed',
+  'account-migration-halted',
+  'account-migration-stopped',
+  'account-migration-rollback',
+  'account-migration-cohort-started',
+  'account-migration-cohort-moved',
+  'account-migration-done',
+  'account-migration-rolled-back',
+  'account-migration-cleaned',
+  'api-key-created',
+  'api-key-revoked',
 ])
 export type EventType = z.infer<typeof EventType>
 
@@ -52,6 +109,8 @@ export interface NewEvent {
   policyVersion?: number
   runId?: string
   revision?: number | null
+  /** Another one than the transaction's: that of the change request that a change is part of. */
+  door?: Origin['door']
   data: Record<string, unknown>
 }
 
@@ -65,7 +124,7 @@ export const Event = z
     policyVersion: z.int().nullable(),
     runId: z.uuid().nullable(),
     actor: z.string(),
-    door: z.enum(['http', 'signal', 'temporal', 'schedule']),
+    door: z.enum(['http', 'signal', 'temporal', 'schedule', 'change-request']),
     reason: z.string().nullable(),
     requestId: z.string().nullable(),
     revision: z.int().nullable(),

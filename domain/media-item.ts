@@ -6,7 +6,7 @@ import { strict } from './strict.ts'
 const ID_RULE = 'must be an integer from 1 to 9007199254740991'
 const NUMBER_RULE = 'must be a number from -1e30 to 1e30'
 const METADATA_RULE =
-  'must be a JSON object, at most 32 deep, of numbers that a double can hold and text of valid Unicode without NUL'
+  'must be a JSON object, at most 32 deep, of numbers that a double can hold and text of valid Unicode without NUL, and without the key __proto__'
 
 export const MediaItemId = z.int({ error: ID_RULE }).min(1, ID_RULE).max(Number.MAX_SAFE_INTEGER, ID_RULE)
 const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
@@ -15,9 +15,19 @@ const line = Text
 const Title = line.nullable().meta({ example: 'Playtime' })
 const MediaType = line.max(100, 'must be at most 100 characters').nullable().meta({ example: 'movie' })
 const TrendingScore = z.number({ error: NUMBER_RULE }).min(-1e30, NUMBER_RULE).max(1e30, NUMBER_RULE)
+// Zones of 16 hours and more are none to Postgres, and it rounds where Date cuts off.
+const ReleasedAt = DueTime.transform((text) => new Date(text).toISOString()).nullable()
+// Not a record, which passes over the key __proto__ in silence.
 const Metadata = z
-  .record(z.string(), z.unknown(), { error: METADATA_RULE })
-  .refine((metadata) => isStorable(metadata), METADATA_RULE)
+  .any()
+  .refine(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isStorable(value),
+    METADATA_RULE,
+  )
+  .meta({ type: 'object', additionalProperties: {} }) as unknown as z.ZodType<
+  Record<string, unknown>,
+  Record<string, unknown>
+>
 
 /** What jsonb keeps as it is: JSON.parse makes 1e400 an infinity, which would be written as null. */
 function isStorable(value: unknown, depth = 0): boolean {
@@ -25,7 +35,9 @@ function isStorable(value: unknown, depth = 0): boolean {
   if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0')
   if (typeof value !== 'object' || value === null) return true
   if (depth > 32) return false
-  return Object.entries(value).every(([key, member]) => isStorable(key) && isStorable(member, depth + 1))
+  return Object.entries(value).every(
+    ([key, member]) => key !== '__proto__' && isStorable(key) && isStorable(member, depth + 1),
+  )
 }
 
 export const MediaItem = z
@@ -49,7 +61,7 @@ export type MediaItem = z.infer<typeof MediaItem>
 export const MediaItemContent = strict({
   title: Title.default(null),
   mediaType: MediaType.default(null),
-  releasedAt: DueTime.nullable().default(null),
+  releasedAt: ReleasedAt.default(null),
   metadata: Metadata.default({}),
   ingestionStatus: IngestionStatus.default('ready'),
   trendingScore: TrendingScore.default(0),
@@ -63,7 +75,7 @@ export type MediaItemLine = z.infer<typeof MediaItemLine>
 export const MediaItemPatch = strict({
   title: Title.optional(),
   mediaType: MediaType.optional(),
-  releasedAt: DueTime.nullable().optional(),
+  releasedAt: ReleasedAt.optional(),
   metadata: Metadata.optional().meta({ description: 'Replaces the metadata as a whole' }),
   ingestionStatus: IngestionStatus.optional(),
   trendingScore: TrendingScore.optional(),

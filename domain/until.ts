@@ -3,9 +3,10 @@ export interface UntilRow {
   /** Nothing is left to do: the row's status is final. */
   final: boolean
   status: string
+  /** Empty when it has no due time. */
   dueAt: string
-  /** Milliseconds until it is due by the database's clock, negative when overdue. */
-  dueInMs: number
+  /** Milliseconds until it is due by the database's clock, negative when overdue; null when it waits for news alone. */
+  dueInMs: number | null
   /** One line for people: what will happen. */
   summary: string
 }

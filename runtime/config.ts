@@ -10,6 +10,9 @@ const Settings = z.object({
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
+  NOTES_LEGACY_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
+  NOTES_CURRENT_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
+  INTERLOCK_REVERSE_WINDOW_HOURS: z.coerce.number().min(0).max(8_760).default(72),
   INTERLOCK_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]{0,40}$/, 'at most 40 of A-Z a-z 0-9 . _ -')
@@ -18,6 +21,7 @@ const Settings = z.object({
   INTERLOCK_JWT_JWKS_URL: z.url().optional(),
   INTERLOCK_JWT_ISSUER: optional,
   INTERLOCK_JWT_AUDIENCE: optional,
+  INTERLOCK_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
   INTERLOCK_BACKLOG_ALERT: z.coerce.number().int().positive().default(500),
   INTERLOCK_LATENESS_SLO_SECONDS: z.coerce.number().min(0.002).max(3600).default(5),
   INTERLOCK_SCHEDULE_RETRIES: z.coerce.number().int().min(0).max(3).default(0),
@@ -25,6 +29,15 @@ const Settings = z.object({
   INTERLOCK_RETAIN_CANCELLED_DAYS: days.default(30),
   INTERLOCK_MAX_PENDING_PER_FLAG: z.coerce.number().int().min(0).default(0),
   INTERLOCK_CONFLICTS: z.enum(['allow', 'warn', 'refuse']).default('allow'),
+  INTERLOCK_WORKER_BUILD_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/, 'at most 200 of A-Z a-z 0-9 . _ -')
+    .optional(),
+  // Temporal refuses dots and colons in this name: they separate it from the build id.
+  INTERLOCK_WORKER_DEPLOYMENT: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,200}$/, 'at most 200 of A-Z a-z 0-9 _ -')
+    .default('interlock'),
 })
 
 export type Config = z.infer<typeof Settings>
@@ -38,8 +51,16 @@ export function scheduleSettings(config: Config) {
       appliedDays: config.INTERLOCK_RETAIN_APPLIED_DAYS,
       cancelledDays: config.INTERLOCK_RETAIN_CANCELLED_DAYS,
     },
+    /** How long accounts that have moved can go back. */
+    reverseWindowHours: config.INTERLOCK_REVERSE_WINDOW_HOURS,
     guards: { maxPendingPerFlag: config.INTERLOCK_MAX_PENDING_PER_FLAG, conflicts: config.INTERLOCK_CONFLICTS },
   }
+}
+
+/** The version that the worker registers as; undefined without a build id, and then it takes whatever no version takes. */
+export function workerVersion(config: Config): { deploymentName: string; buildId: string } | undefined {
+  const { INTERLOCK_WORKER_DEPLOYMENT: deploymentName, INTERLOCK_WORKER_BUILD_ID: buildId } = config
+  return buildId === undefined ? undefined : { deploymentName, buildId }
 }
 
 export type ScheduleSettings = ReturnType<typeof scheduleSettings>

@@ -19,7 +19,7 @@ export interface Database {
 export interface DatabaseOptions {
   url: string
   /** Which kind of work, as `pg_stat_activity` shows it. */
-  name: 'api' | 'sweep' | 'batch' | 'scan' | 'relay'
+  name: 'api' | 'sweep' | 'batch' | 'scan' | 'relay' | 'configuration' | 'notes' | 'migration'
   log: Log
   connections?: number
   /** Must be below the start-to-close timeout of the activities that use this pool. */
@@ -39,13 +39,14 @@ const types: pg.CustomTypesConfig = {
       : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
 }
 
-/** Opens a pool; connections are made when they are needed. Close it with `db.pool.end()`. */
-export function openDatabase(options: DatabaseOptions): Database {
+type ConnectionOptions = Pick<DatabaseOptions, 'url' | 'name' | 'statementTimeoutMs' | 'lockTimeoutMs' | 'settings'>
+
+/** How every connection of ours is made. */
+export function clientOptions(options: ConnectionOptions): pg.ClientConfig {
   const { statementTimeoutMs = 4_000, lockTimeoutMs = 2_000 } = options
-  const pool = new pg.Pool({
+  return {
     connectionString: options.url,
     application_name: `interlock-${options.name}`,
-    max: options.connections ?? 10,
     connectionTimeoutMillis: 3_000,
     keepAlive: true,
     types,
@@ -60,7 +61,12 @@ export function openDatabase(options: DatabaseOptions): Database {
       '-c tcp_keepalives_idle=10',
       ...(options.settings ?? []).map((setting) => `-c ${setting}`),
     ].join(' '),
-  })
+  }
+}
+
+/** Opens a pool; connections are made when they are needed. Close it with `db.pool.end()`. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({ ...clientOptions(options), max: options.connections ?? 10 })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'Lost an idle connection to Postgres'))
   return {
@@ -113,11 +119,12 @@ export function sqlState(error: unknown): string | undefined {
 
 /**
  * Did the connection break, so that nobody said how the statement ended? True for network errors and for the server's
- * class 08 and 57P (shut down, crashed).
+ * class 08 and 57P (shut down, crashed), and for 25P03: this process stood still inside a transaction for as long as Postgres
+ * waits, and was cut off.
  */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error)
-  if (state) return state.startsWith('08') || state.startsWith('57P')
+  if (state) return state.startsWith('08') || state.startsWith('57P') || state === '25P03'
   const { code, message } = error as { code?: string; message?: string }
   return (
     /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENETUN|EAI_)/.test(code ?? '') ||

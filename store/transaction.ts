@@ -149,9 +149,9 @@ const FLUSH = `
     INSERT INTO events (type, environment, flag_key, flag_id, schedule_id, policy_version, run_id, revision, data, actor, door,
       reason, request_id, created_at)
     SELECT e.type, e.environment, e."flagKey", e."flagId", e."scheduleId", e."policyVersion", e."runId", e.revision, e.data,
-      $2, $3, $4, $5, (SELECT clock_timestamp())
+      $2, coalesce(e.door, $3), $4, $5, (SELECT clock_timestamp())
     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (type text, environment text, "flagKey" text, "flagId" uuid,
-      "scheduleId" uuid, "policyVersion" integer, "runId" uuid, revision bigint, data jsonb)) WITH ORDINALITY AS e
+      "scheduleId" uuid, "policyVersion" integer, "runId" uuid, revision bigint, data jsonb, door text)) WITH ORDINALITY AS e
     ORDER BY e.ordinality
     RETURNING id, created_at
   ), new_tasks AS (

@@ -17,6 +17,7 @@ try {
   await findTemporalCli()
   for (const [name, command] of [
     ['types', ['tsc']],
+    ['types of the UI', ['tsc', '-p', 'web']],
     ['format and lint', ['biome', 'check', '.']],
     ['dead code', ['knip']],
   ] as const) {

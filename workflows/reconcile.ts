@@ -1,7 +1,14 @@
 import { patched, proxyActivities, setCurrentDetails } from '@temporalio/workflow'
 import type { ReconcileActivities } from '../activities/reconcile.ts'
 
-const { reconcileFlagSchedules, reconcilePolicyRuns, purgeOldRows } = proxyActivities<ReconcileActivities>({
+const {
+  reconcileFlagSchedules,
+  reconcilePolicyRuns,
+  reconcileReleasePlans,
+  reconcileChangeRequests,
+  reconcileAccountMigrations,
+  purgeOldRows,
+} = proxyActivities<ReconcileActivities>({
   startToCloseTimeout: '50s',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', maximumAttempts: 3 },
@@ -15,6 +22,9 @@ export async function reconcile(): Promise<{ looked: number; nudged: number }> {
   const healed = await reconcileFlagSchedules()
   setCurrentDetails(`Looked at ${healed.looked} schedules, nudged ${healed.nudged}.`)
   if (patched('policy-runs')) await reconcilePolicyRuns()
+  if (patched('release-plans')) await reconcileReleasePlans()
+  if (patched('change-requests')) await reconcileChangeRequests()
+  if (patched('account-migrations')) await reconcileAccountMigrations()
   await purgeOldRows()
   return healed
 }

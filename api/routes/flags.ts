@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { Flag, FlagEdit, FlagKey, NewFlag } from '../../domain/flag.ts'
+import { Flag, FlagEdit, FlagKey, NewFlag, Text } from '../../domain/flag.ts'
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { archiveFlag } from '../../store/flag-archive.ts'
@@ -32,7 +32,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         body: NewFlag,
         response: {
           201: created(Flag, { etag: true }),
-          ...writeProblems('flag-exists'),
+          ...writeProblems('flag-exists', 'dependency-refused'),
         },
       },
       handler: async (request, reply) => {
@@ -51,6 +51,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         querystring: strict({
           ...environmentQuery,
           archived: z.stringbool({ error: 'must be true or false' }).default(false),
+          search: Text.optional().meta({ description: 'Part of the key or the description, in whatever case' }),
           ...pageQuery,
         }),
         response: { 200: paged(Flag), ...readProblems() },
@@ -86,7 +87,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         body: FlagEdit,
         response: {
           200: ok(Flag, { etag: true }),
-          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-archived'),
+          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-archived', 'dependency-refused'),
         },
       },
       handler: async (request, reply) => {
@@ -107,7 +108,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
         response: {
           200: ok(Flag, { etag: true }),
-          ...writeProblems('flag-not-found', 'revision-mismatch'),
+          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-in-release', 'flag-depended-on'),
         },
       },
       handler: async (request, reply) => {

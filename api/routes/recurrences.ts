@@ -76,7 +76,13 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         body: NewRecurrence,
         response: {
           201: created(Recurrence, { etag: true }),
-          ...writeProblems('flag-not-found', 'flag-archived', 'recurrence-empty'),
+          ...writeProblems(
+            'flag-not-found',
+            'flag-archived',
+            'recurrence-empty',
+            'unknown-strategy',
+            'unknown-segment',
+          ),
         },
       },
       handler: async (request, reply) => {
@@ -155,7 +161,15 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         body: RecurrenceEdit,
         response: {
           200: ok(Recurrence, { etag: true }),
-          ...writeProblems('flag-not-found', 'recurrence-not-found', 'recurrence-ended', 'revision-mismatch', 'frozen'),
+          ...writeProblems(
+            'flag-not-found',
+            'recurrence-not-found',
+            'recurrence-ended',
+            'revision-mismatch',
+            'frozen',
+            'unknown-strategy',
+            'unknown-segment',
+          ),
         },
       },
       handler: async (request, reply) => {

@@ -119,11 +119,12 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
       schema: {
         tags,
         summary: 'Cancel the pending schedules that a filter means',
-        description: 'In one transaction; at most 10,000 may match. See what it would do with `dryRun`.',
+        description:
+          'All of them or none, in one transaction; at most 10,000 may match. See what it would do with `dryRun`.',
         querystring: strict(reasonQuery),
         headers: z.object(idempotencyHeader),
         body: BulkCancel,
-        response: { 200: ok(Outcome), ...writeProblems('filter-too-wide') },
+        response: { 200: ok(Outcome), ...writeProblems('bulk-refused', 'filter-too-wide') },
       },
       handler: async (request, reply) =>
         reply.send(shownOutcome(await write(db, request, (tx) => cancelSchedules(tx, request.body)))),

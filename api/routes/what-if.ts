@@ -41,7 +41,7 @@ export function whatIfRoutes({ db, guards }: { db: Database; guards: ScheduleGua
         tags: ['flags'],
         summary: 'The flag at any instant, and what gave each field its value',
         description:
-          'Of the past by its events, to the millisecond; of the future by the schedules that are pending now, which may still be changed.',
+          'Of the past by its events, to the millisecond; of the future by the schedules that are pending now and the occurrences that recurrences would make, all of which may still be changed.',
         params: ofFlag,
         querystring: strict({ ...environmentQuery, at: DueTime }),
         response: { 200: ok(FlagHistoryState), ...readProblems('flag-not-found') },

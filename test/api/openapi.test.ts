@@ -7,9 +7,12 @@ import { itemOf, POLICY, STRICTER } from '../helpers/catalog.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
 import { drive, openCatalogDatabases } from '../helpers/policy-runs.ts'
 import { inMs } from '../helpers/schedules.ts'
+import { createTestNoteStores } from '../notes/stores.ts'
 
 const url = await createTestDatabase()
-const { app, call, db } = await createTestApp(url)
+const { legacy, current } = await createTestNoteStores()
+const settings = { NOTES_LEGACY_URL: legacy.url, NOTES_CURRENT_URL: current.url }
+const { app, call, db, token } = await createTestApp(url, { settings })
 const catalog = openCatalogDatabases(url)
 const document = (await app.inject('/docs/json')).json()
 
@@ -42,10 +45,21 @@ describe('the OpenAPI document', () => {
     >(document.paths)) {
       if (!path.startsWith('/api/admin')) continue
       for (const operation of Object.values(methods)) {
-        expect(operation).toMatchObject({ security: [{ token: [] }], summary: expect.any(String) })
+        expect(operation).toMatchObject({ security: [{ token: [] }, { session: [] }], summary: expect.any(String) })
         expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['401', '403', '500', '503']))
       }
     }
+  })
+
+  it('asks for a body exactly where there must be one', () => {
+    const bodies = Object.entries<Record<string, { requestBody?: { required: boolean } }>>(document.paths).flatMap(
+      ([path, methods]) =>
+        Object.values(methods).flatMap(({ requestBody }) => (requestBody ? [{ path, ...requestBody }] : [])),
+    )
+    const optional = bodies.filter(({ required }) => !required).map(({ path }) => path.split('/').at(-1))
+    expect(optional.sort()).toEqual(['prepare', 'promote', 'rollback', 'start'])
+    expect(bodies.length).toBeGreaterThan(optional.length)
+    expect(JSON.stringify(document)).not.toContain('x-optional')
   })
 
   it("matches every route's answers", async () => {
@@ -75,6 +89,45 @@ describe('the OpenAPI document', () => {
     await visit('GET', flag, `${flags}/b`, 404)
     await visit('PATCH', flag, `${flags}/a`, 200, { enabled: true })
     await visit('PATCH', flag, `${flags}/a`, 412, { enabled: false }, { 'if-match': '"0"' })
+
+    const strategies = `${flag}/strategies`
+    const strategy = `${strategies}/{strategyId}`
+    const added = await visit('POST', strategies, `${flags}/a/strategies`, 201, { name: 'default' })
+    await visit('POST', strategies, `${flags}/a/strategies`, 400, { name: '?' })
+    await visit('POST', strategies, `${flags}/a/strategies`, 422, { name: 'default', segments: ['nobody'] })
+    await visit('GET', strategies, `${flags}/a/strategies`, 200)
+    await visit('POST', `${strategies}/reorder`, `${flags}/a/strategies/reorder`, 200, { ids: [added.body.id] })
+    await visit('POST', `${strategies}/reorder`, `${flags}/a/strategies/reorder`, 422, { ids: [] })
+    const added1 = `${flags}/a/strategies/${added.body.id}`
+    const constraint = { contextName: 'age', operator: 'NUM_GT', value: '17' }
+    const variants = [{ name: 'v', weight: 1, payload: { type: 'number', value: '1' } }]
+    await visit('GET', strategy, added1, 200)
+    await visit('PATCH', strategy, added1, 200, { constraints: [constraint], variants })
+    await visit('PUT', strategy, added1, 200, { name: 'flexibleRollout', parameters: { rollout: 5 } })
+    await visit('PUT', strategy, added1, 412, { name: 'default' }, { 'if-match': '"0"' })
+    await visit('DELETE', strategy, added1, 200)
+    await visit('DELETE', strategy, added1, 404)
+    await visit('PATCH', flag, `${flags}/a`, 200, { variants: [{ ...variants[0], overrides: [] }] })
+    await visit('PATCH', flag, `${flags}/a`, 422, { dependencies: [{ flagKey: 'a' }] })
+    const segments = '/api/admin/segments'
+    await visit('POST', segments, segments, 201, { key: 's', constraints: [constraint] })
+    await visit('POST', segments, segments, 409, { key: 's' })
+    await visit('GET', segments, segments, 200)
+    await visit('GET', `${segments}/{segmentKey}`, `${segments}/s`, 200)
+    await visit('PATCH', `${segments}/{segmentKey}`, `${segments}/s`, 200, { description: 'x' })
+    await visit('DELETE', `${segments}/{segmentKey}`, `${segments}/s`, 200)
+    await visit('DELETE', `${segments}/{segmentKey}`, `${segments}/s`, 404)
+    const environments = '/api/admin/environments'
+    const settings = `${environments}/{environment}`
+    const drift = `${settings}/release-plan-drift`
+    await visit('GET', environments, environments, 200)
+    await visit('GET', settings, `${environments}/production`, 200)
+    await visit('PATCH', settings, `${environments}/production`, 200, { selfApproval: true })
+    await visit('PATCH', settings, `${environments}/production`, 412, { selfApproval: true }, { 'if-match': '"9"' })
+    await visit('GET', drift, `${environments}/production/release-plan-drift`, 200)
+    await visit('POST', `${drift}/repair`, `${environments}/production/release-plan-drift/repair`, 200, {
+      from: 'runtime',
+    })
 
     const schedules = `${flag}/schedule`
     const schedule = `${schedules}/{scheduleId}`
@@ -143,6 +196,24 @@ describe('the OpenAPI document', () => {
     ])
     await visit('POST', `${schedule}/retry`, `${failing}/retry`, 200)
     await visit('GET', `${all}/retention`, `${all}/retention`, 200)
+    const releases = '/api/admin/releases'
+    const release = `${releases}/{releaseId}`
+    const together = { scheduledAt: inMs(60_000), changes: [{ flagKey: 'a', updates: { enabled: true } }] }
+    const released = await visit('POST', releases, releases, 201, together)
+    await visit('POST', releases, releases, 400, { ...together, changes: [] })
+    await visit('POST', releases, releases, 404, { ...together, changes: [{ ...together.changes[0], flagKey: 'b' }] })
+    await visit('GET', releases, `${releases}?status=pending`, 200)
+    const its = `${releases}/${released.body.id}`
+    await visit('GET', release, its, 200)
+    await visit('GET', release, `${releases}/${crypto.randomUUID()}`, 404)
+    await visit('PATCH', release, its, 200, { comment: 'launch' })
+    await visit('PATCH', release, its, 412, { comment: 'launch' }, { 'if-match': '"1"' })
+    const part = `${flags}/a/schedule/${released.body.changes[0].scheduleId}`
+    await visit('DELETE', schedule, part, 409)
+    await visit('POST', `${all}/bulk-cancel`, `${all}/bulk-cancel`, 422, { filter: { flagKeys: ['a'] } })
+    await visit('DELETE', flag, `${flags}/a`, 409)
+    await visit('DELETE', release, its, 200)
+    await visit('DELETE', release, its, 409)
     const freezes = '/api/admin/freezes'
     const freeze = `${freezes}/{freezeId}`
     const window = { environment: 'production', from: inMs(-1e3), to: inMs(1e6), reason: 'peak', mode: 'defer' }
@@ -173,6 +244,125 @@ describe('the OpenAPI document', () => {
     await visit('POST', requeue, `/api/admin/outbox/${id}/requeue`, 200)
     await visit('GET', '/healthz', '/healthz', 200)
     await visit('GET', '/readyz', '/readyz', 503)
+
+    const keys = '/api/admin/api-keys'
+    const reader = { name: 'shop', environment: 'production' }
+    const apiKey = await visit('POST', keys, keys, 201, reader)
+    await visit('POST', keys, keys, 400, { ...reader, expiresAt: '2020-01-01T00:00:00Z' })
+    await visit('GET', keys, keys, 200)
+    const question = { context: { targetingKey: 'user-17' } }
+    await visit('POST', flags, flags, 201, { key: 'read', enabled: true })
+    await visit('POST', `${flag}/evaluate`, `${flags}/read/evaluate`, 200, { ...question, at: body.scheduledAt })
+    await visit('POST', `${flag}/evaluate`, `${flags}/unknown/evaluate`, 404, question)
+    await visit('POST', `${flag}/evaluate`, `${flags}/read/evaluate`, 400, {})
+    const evaluate = '/ofrep/v1/evaluate/flags'
+    const asApplication = { 'x-api-key': apiKey.body.key }
+    await visit('POST', evaluate, evaluate, 200, question, asApplication)
+    await visit('POST', evaluate, evaluate, 400, {}, asApplication)
+    await visit('POST', evaluate, evaluate, 401, question, { 'x-api-key': 'x' })
+    await visit('POST', evaluate, `${evaluate}?environment=x`, 403, question, asApplication)
+    await visit('POST', `${evaluate}/{key}`, `${evaluate}/read`, 200, question, asApplication)
+    await visit('POST', `${evaluate}/{key}`, `${evaluate}/unknown`, 404, question, asApplication)
+    await visit('DELETE', `${keys}/{apiKeyId}`, `${keys}/${apiKey.body.id}`, 200)
+    await visit('DELETE', `${keys}/{apiKeyId}`, `${keys}/${crypto.randomUUID()}`, 404)
+
+    const templates = '/api/admin/release-plan-templates'
+    const template = `${templates}/{templateId}`
+    const milestones = ['one', 'two'].map((name) => ({
+      name,
+      strategies: [{ name: 'flexibleRollout', parameters: { rollout: '5', groupId: '{{flagKey}}' } }],
+      progression: { afterSeconds: 3600, approval: true },
+    }))
+    const templated = await visit('POST', templates, templates, 201, { name: 'steps', milestones })
+    await visit('POST', templates, templates, 409, { name: 'steps', milestones })
+    await visit('POST', templates, templates, 400, { name: 'steps', milestones: [] })
+    await visit('GET', templates, templates, 200)
+    const thisTemplate = `${templates}/${templated.body.id}`
+    await visit('GET', template, thisTemplate, 200)
+    await visit('GET', template, `${templates}/${'0'.repeat(26)}`, 404)
+    await visit('PUT', template, thisTemplate, 200, { name: 'steps', milestones })
+    await visit('PUT', template, thisTemplate, 412, { name: 'steps', milestones }, { 'if-match': '"1"' })
+    const plans = `${flag}/release-plans`
+    const plan = `${plans}/{planId}`
+    const planned = await visit('POST', plans, `${flags}/read/release-plans`, 201, { templateId: templated.body.id })
+    await visit('POST', plans, `${flags}/read/release-plans`, 409, { templateId: templated.body.id })
+    await visit('POST', plans, `${flags}/read/release-plans`, 400, { name: 'x' })
+    await visit('DELETE', template, thisTemplate, 200)
+    await visit('GET', plans, `${flags}/read/release-plans`, 200)
+    await visit('GET', '/api/admin/release-plans', '/api/admin/release-plans?status=draft', 200)
+    const itsPlan = `${flags}/read/release-plans/${planned.body.id}`
+    await visit('POST', `${plan}/pause`, `${itsPlan}/pause`, 409)
+    const milestone = `${plan}/milestones/{milestoneId}`
+    const itsFirst = `${itsPlan}/milestones/${planned.body.milestones[0].id}`
+    await visit('POST', `${milestone}/start`, `${itsFirst}/start`, 200)
+    await visit('POST', `${milestone}/start`, `${itsFirst}/start`, 200, { enable: true })
+    await visit('POST', `${milestone}/approve`, `${itsFirst}/approve`, 200)
+    await visit('PATCH', milestone, itsFirst, 200, { progression: null })
+    await visit('POST', `${milestone}/approve`, `${itsFirst}/approve`, 409)
+    await visit('POST', `${plan}/pause`, `${itsPlan}/pause?reason=lunch`, 200)
+    await visit('POST', `${plan}/resume`, `${itsPlan}/resume`, 200)
+    await visit('GET', plan, itsPlan, 200)
+    const itsNew = await visit('POST', `${milestone}/strategies`, `${itsFirst}/strategies`, 201, { name: 'default' })
+    const milestoneStrategy = `${plan}/milestone-strategies/{strategyId}`
+    const itsStrategy = `${itsPlan}/milestone-strategies/${itsNew.body.id}`
+    await visit('GET', milestoneStrategy, itsStrategy, 200)
+    await visit('PUT', milestoneStrategy, itsStrategy, 200, { name: 'default' })
+    await visit('PATCH', milestoneStrategy, itsStrategy, 200, { title: 'x' })
+    await visit('PATCH', milestoneStrategy, itsStrategy, 412, { title: 'x' }, { 'if-match': '"0"' })
+    await visit('DELETE', milestoneStrategy, itsStrategy, 200)
+    await visit('GET', milestoneStrategy, itsStrategy, 404)
+    const safeguard = { metric: 'errors', operator: '>', threshold: 1, action: 'rollback' }
+    const guarded = await visit('POST', `${plan}/safeguards`, `${itsPlan}/safeguards`, 201, safeguard)
+    await visit('POST', `${plan}/safeguards`, `${itsPlan}/safeguards`, 400, { ...safeguard, operator: '=' })
+    const metrics = `${settings}/metrics`
+    await visit('POST', metrics, `${environments}/production/metrics`, 200, [{ metric: 'errors', value: 2 }])
+    await visit('POST', metrics, `${environments}/production/metrics`, 400, [{ metric: 'errors' }])
+    await visit('GET', `${plan}/safeguards`, `${itsPlan}/safeguards`, 200)
+    const itsSafeguard = `${itsPlan}/safeguards/${guarded.body.id}`
+    await visit('DELETE', `${plan}/safeguards/{safeguardId}`, itsSafeguard, 200)
+    await visit('DELETE', `${plan}/safeguards/{safeguardId}`, itsSafeguard, 404)
+    await visit('DELETE', plan, `${itsPlan}?keepStrategies=true`, 200)
+    await visit('GET', plan, itsPlan, 404)
+
+    const requests = `${settings}/change-requests`
+    const request = `${requests}/{id}`
+    const itsRequests = `${environments}/reviewed/change-requests`
+    const asked = async (payload: object, flagKey?: string) => {
+      const made = await visit('POST', requests, itsRequests, 201, { title: 'x' })
+      const itsRequest = `${itsRequests}/${made.body.id}`
+      const change = { action: flagKey ? 'updateFlag' : 'createFlag', flagKey, payload }
+      const { body } = await visit('POST', `${request}/changes`, `${itsRequest}/changes`, 200, change)
+      return { itsRequest, change, itsChange: `${itsRequest}/changes/${body.changes[0].id}` }
+    }
+    await visit('PATCH', settings, `${environments}/reviewed`, 200, { changeRequests: true, selfApproval: true })
+    await visit('POST', flags, `${flags}?environment=reviewed`, 403, { key: 'asked-for' })
+    await visit('POST', requests, itsRequests, 400, { title: '' })
+    const { itsRequest, change, itsChange } = await asked({ key: 'asked-for' })
+    await visit('POST', `${request}/changes`, `${itsRequest}/changes`, 400, { action: 'nothing' })
+    await visit('PUT', `${request}/changes/{changeId}`, itsChange, 200, change)
+    await visit('DELETE', `${request}/changes/{changeId}`, itsChange, 200)
+    await visit('DELETE', `${request}/changes/{changeId}`, itsChange, 404)
+    await visit('POST', `${request}/submit`, `${itsRequest}/submit`, 422)
+    await visit('POST', `${request}/changes`, `${itsRequest}/changes`, 200, change)
+    await visit('PATCH', request, itsRequest, 200, { title: 'y' })
+    await visit('PATCH', request, itsRequest, 412, { title: 'z' }, { 'if-match': '"0"' })
+    await visit('POST', `${request}/submit`, `${itsRequest}/submit`, 200)
+    await visit('POST', `${request}/rebase`, `${itsRequest}/rebase`, 200)
+    await visit('POST', `${request}/apply`, `${itsRequest}/apply`, 409, {})
+    await visit('POST', `${request}/approve`, `${itsRequest}/approve`, 200)
+    await visit('POST', `${request}/schedule`, `${itsRequest}/schedule`, 200, { scheduledAt: inMs(3_600_000) })
+    await visit('POST', `${request}/apply`, `${itsRequest}/apply`, 200, {})
+    await visit('POST', `${request}/apply`, `${itsRequest}/apply`, 409, {})
+    await visit('GET', request, itsRequest, 200)
+    await visit('GET', requests, `${itsRequests}?state=applied`, 200)
+    await visit('GET', requests, `${itsRequests}?state=x`, 400)
+    const edited = await asked({ enabled: true }, 'asked-for')
+    await visit('POST', `${request}/submit`, `${edited.itsRequest}/submit`, 200)
+    await visit('POST', `${request}/reject`, `${edited.itsRequest}/reject`, 200)
+    await visit('POST', `${request}/cancel`, `${edited.itsRequest}/cancel`, 200)
+    const dropped = await asked({ key: 'never' })
+    await visit('DELETE', request, dropped.itsRequest, 200)
+    await visit('GET', request, dropped.itsRequest, 404)
 
     const items = '/api/admin/media-items'
     const { id: itemId, ...content } = itemOf(1)
@@ -231,6 +421,61 @@ describe('the OpenAPI document', () => {
     await visit('POST', `${run}/cancel`, `${self}/cancel`, 409)
     await visit('GET', runs, runs, 200)
     await visit('GET', '/api/admin/events', '/api/admin/events?type=policy-promoted', 200)
+    // Its messages have no end; test/api/stream.test.ts reads them.
+    await visit('GET', '/api/admin/stream', '/api/admin/stream', 400, undefined, { 'last-event-id': 'x' })
+    const page = { 'x-interlock-page': '1' }
+    const opened = await visit('POST', '/api/session', '/api/session', 200, { token: await token('viewer') }, page)
+    await visit('POST', '/api/session', '/api/session', 401, { token: 'x' }, page)
+    const cookie = String(opened.headers['set-cookie']).split(';')[0]
+    await visit('GET', '/api/session', '/api/session', 200, undefined, { cookie })
+    await visit('DELETE', '/api/session', '/api/session', 200, undefined, page)
+
+    const accounts = '/api/admin/accounts'
+    const account = `${accounts}/{accountId}`
+    await visit('POST', accounts, accounts, 201, { id: 'acme' })
+    await visit('POST', accounts, accounts, 409, { id: 'acme' })
+    await visit('POST', accounts, accounts, 400, { id: '?' })
+    await visit('GET', accounts, accounts, 200)
+    await visit('GET', account, `${accounts}/acme`, 200)
+    await visit('GET', account, `${accounts}/nobody`, 404)
+    await visit('PATCH', account, `${accounts}/acme`, 409, { mode: 'done' })
+    await visit('PATCH', account, `${accounts}/acme`, 200, { isMigrating: true })
+    await visit('PATCH', account, `${accounts}/acme`, 412, { name: 'x' }, { 'if-match': '"0"' })
+    await visit('POST', accounts, accounts, 201, { id: 'moves' })
+    const migrations = '/api/admin/account-migrations'
+    const migration = `${migrations}/{migrationId}`
+    const nowhere = `${migrations}/${crypto.randomUUID()}`
+    await visit('GET', '/api/admin/instances', '/api/admin/instances', 200)
+    const begun = await visit('POST', migrations, migrations, 202, { cohorts: [{ accounts: ['moves'] }] })
+    const moving = `${migrations}/${begun.body.id}`
+    await visit('POST', migrations, migrations, 400, { cohorts: [{ percentage: 101 }] })
+    await visit('POST', migrations, migrations, 409, { cohorts: [{ accounts: ['moves'] }] })
+    await visit('POST', migrations, migrations, 422, { cohorts: [{ accounts: ['nobody'] }] })
+    await visit('GET', migrations, migrations, 200)
+    await visit('GET', migration, moving, 200)
+    await visit('GET', migration, nowhere, 404)
+    await visit('GET', `${migration}/accounts`, `${moving}/accounts`, 200)
+    await visit('PATCH', migration, moving, 200, { batchSize: 7 })
+    await visit('PATCH', migration, moving, 400, {})
+    await visit('POST', `${migration}/verify`, `${moving}/verify`, 200)
+    await visit('POST', `${migration}/resume`, `${moving}/resume`, 409)
+    await visit('POST', `${migration}/pause`, `${moving}/pause`, 202)
+    await visit('POST', `${migration}/resume`, `${moving}/resume`, 202)
+    await visit('POST', `${migration}/stop`, `${moving}/stop`, 202)
+    await visit('POST', `${migration}/rollback`, `${moving}/rollback`, 202)
+    await visit('POST', `${migration}/rollback`, `${moving}/rollback`, 409)
+    const notes = '/api/accounts/{accountId}/notes'
+    const itsNotes = '/api/accounts/acme/notes'
+    const noted = await visit('POST', notes, itsNotes, 201, { title: 'x' })
+    await visit('POST', notes, itsNotes, 400, { title: 1 })
+    await visit('GET', notes, itsNotes, 200)
+    await visit('GET', notes, itsNotes, 401, undefined, { authorization: '' })
+    const itsNote = `${itsNotes}/${noted.body.id}`
+    await visit('GET', `${notes}/{noteId}`, itsNote, 200)
+    await visit('PATCH', `${notes}/{noteId}`, itsNote, 200, { body: 'y' })
+    await visit('PATCH', `${notes}/{noteId}`, itsNote, 412, { body: 'y' }, { 'if-match': '"1"' })
+    await visit('DELETE', `${notes}/{noteId}`, itsNote, 200)
+    await visit('GET', `${notes}/{noteId}`, itsNote, 404)
 
     const documented = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -108,7 +108,11 @@ describe('a preview in a freeze', () => {
         })
       ).body
     expect(await ask()).toMatchObject({ valid: false, problems: [{ code: 'frozen' }], freezeId: null })
-    expect(await ask('&overrideFreeze=true')).toMatchObject({ valid: false, problems: [{ code: 'validation-failed' }] })
+    for (const without of ['', '&reason=%20%20'])
+      expect(await ask(`&overrideFreeze=true${without}`)).toMatchObject({
+        valid: false,
+        problems: [{ code: 'validation-failed' }],
+      })
     expect(await ask('&overrideFreeze=true&reason=now')).toMatchObject({ valid: true, freezeId: null })
     expect(id).toBeDefined()
   })

@@ -1,33 +1,55 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type FlagSchedule, foldSchedules, type ScheduleUpdates } from '../../domain/flag-schedule.ts'
+import type { FlagState } from '../../domain/flag.ts'
+import { type FlagSchedule, fieldsOf, foldSchedules, type ScheduleUpdates } from '../../domain/flag-schedule.ts'
 import { contestedFields, lookAhead } from '../../domain/schedule-conflicts.ts'
 
 const ENABLED = [undefined, true, false]
 const PERCENTAGES = [undefined, 0, 25, 100]
+const BESIDE: ScheduleUpdates[] = [
+  {},
+  { variants: [] },
+  { variants: [{ name: 'blue', weight: 1, stickiness: 'default', overrides: [] }] },
+  { strategies: [{ id: 'A', parameters: { rollout: '10' } }] },
+  {
+    strategies: [
+      { id: 'A', parameters: { rollout: '20' }, disabled: true },
+      { id: 'B', segments: ['x', 'y'] },
+    ],
+  },
+  { strategies: [{ id: 'B', segments: ['y', 'x'], disabled: false }] },
+]
 const STATES = [true, false].flatMap((enabled) =>
   [0, 25, 50].map((rolloutPercentage) => ({ enabled, rolloutPercentage })),
 )
 const UPDATES: ScheduleUpdates[] = ENABLED.flatMap((enabled) =>
-  PERCENTAGES.map((rolloutPercentage) => ({
-    ...(enabled !== undefined && { enabled }),
-    ...(rolloutPercentage !== undefined && { rolloutPercentage }),
-  })),
+  PERCENTAGES.flatMap((rolloutPercentage) =>
+    BESIDE.map((beside) => ({
+      ...(enabled !== undefined && { enabled }),
+      ...(rolloutPercentage !== undefined && { rolloutPercentage }),
+      ...beside,
+    })),
+  ),
 ).filter((updates) => Object.keys(updates).length > 0)
 
-const end = (state: (typeof STATES)[number], ...changes: ScheduleUpdates[]) =>
+const end = (state: FlagState, ...changes: ScheduleUpdates[]): FlagState =>
   foldSchedules(
     state,
     changes.map((updates) => ({ updates })),
   ).at(-1)?.after ?? state
 
+/** Each field of a flag and of its strategies, by its path. */
+const flat = ({ strategies = {}, ...state }: FlagState) =>
+  fieldsOf({ ...state, strategies: Object.entries(strategies).map(([id, content]) => ({ id, ...content })) })
+
 it('a pair of changes is contested exactly when the two orders end differently, of every pair, from every state', () => {
   for (const ours of UPDATES)
     for (const theirs of UPDATES)
       for (const state of STATES) {
-        const [oneWay, other] = [end(state, ours, theirs), end(state, theirs, ours)]
-        const differing = (['enabled', 'rolloutPercentage'] as const).filter((field) => oneWay[field] !== other[field])
-        expect(contestedFields(ours, theirs).sort()).toEqual(differing)
+        const [oneWay, other] = [flat(end(state, ours, theirs)), flat(end(state, theirs, ours))]
+        const differing = [...oneWay.keys()].filter((path) => !isDeepStrictEqual(oneWay.get(path), other.get(path)))
+        expect(contestedFields(ours, theirs).sort()).toEqual(differing.sort())
       }
 })
 
@@ -61,15 +83,16 @@ it('what it shows before and after is what applying all of them in order gives; 
         ),
       )
       // Until the one that overrides it, each field keeps our value; nobody between the overridden one and ours named it.
-      for (const field of Object.keys(updates) as (keyof typeof updates)[]) {
+      for (const [field, value] of fieldsOf(updates)) {
         const next = outlook.overriddenBy.find((rival) => rival.field === field)
         const until = next ? later.findIndex(({ id }) => id === next.scheduleId) : later.length
         const kept = end(outlook.after, ...later.slice(0, until).map((schedule) => schedule.updates))
-        expect(kept[field]).toBe(updates[field])
-        if (next) expect(later[until]?.updates[field]).not.toBe(updates[field])
+        expect(flat(kept).get(field)).toEqual(value)
+        if (next) expect(fieldsOf(later[until]?.updates ?? {}).get(field)).not.toEqual(value)
         const replaced = outlook.overrides.find((rival) => rival.field === field)
-        const last = earlier.findLast(({ updates: theirs }) => theirs[field] !== undefined)
-        expect(replaced?.scheduleId).toBe(last && last.updates[field] !== updates[field] ? last.id : undefined)
+        const last = earlier.findLast(({ updates: theirs }) => fieldsOf(theirs).has(field))
+        const same = last && isDeepStrictEqual(fieldsOf(last.updates).get(field), value)
+        expect(replaced?.scheduleId).toBe(same ? undefined : last?.id)
       }
     }),
   )

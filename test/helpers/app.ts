@@ -1,10 +1,14 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { SignJWT } from 'jose'
 import { afterAll, inject } from 'vitest'
+import { followAccounts } from '../../api/account-follower.ts'
 import { build } from '../../api/app.ts'
+import type { NoteAccess } from '../../api/notes.ts'
+import { type ConfigurationFollower, followConfiguration } from '../../api/snapshot.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Log } from '../../runtime/log.ts'
 import { openScanDatabase } from '../../store/database.ts'
+import { openNoteStores } from '../../store/notes/postgres.ts'
 import { connectClient } from '../../temporal/connection.ts'
 import { createDispatcher, createTaskRunner } from '../../temporal/dispatcher.ts'
 import { type TemporalNames, temporalNames } from '../../temporal/ids.ts'
@@ -19,6 +23,8 @@ export interface TestApp {
   names: TemporalNames
   client: ReturnType<typeof connectClient>['client']
   db: ReturnType<typeof openTestDatabase>
+  configuration: ConfigurationFollower
+  notes: NoteAccess | undefined
   /** Sends a request as an admin; a path without `/` at its start is one of `/api/admin`. */
   call(
     method: NonNullable<InjectOptions['method']>,
@@ -45,12 +51,19 @@ export async function createTestApp(databaseUrl: string, { log = quiet as Log, s
   const db = openTestDatabase(databaseUrl, { dispatcher, connections: 20, log })
   const scanDb = openScanDatabase({ url: databaseUrl, log, dispatcher })
   const config = readConfig({ DATABASE_URL: databaseUrl, INTERLOCK_JWT_SECRET: SECRET, ...settings })
+  const configuration = followConfiguration({ url: databaseUrl, log })
   const temporal = { lastPoll: () => lastPoll(connection, namespace, names.queues) }
-  const app = await build({ config, log, db, scanDb, names, temporal })
+  const noteStores = openNoteStores(config, log)
+  const notes = noteStores && {
+    stores: noteStores.stores,
+    databases: noteStores.databases,
+    accounts: followAccounts({ url: databaseUrl, db, stores: noteStores.stores, log }),
+  }
+  const app = await build({ config, log, db, scanDb, configuration, notes, names, temporal })
   afterAll(async () => {
     await app.close()
     await dispatcher.drain()
-    await scanDb.pool.end()
+    await Promise.all([scanDb.pool.end(), configuration.stop(), notes?.accounts.stop(), noteStores?.close()])
     await connection.close()
   })
   const token = (role: string | null, subject = 'alice') =>
@@ -64,6 +77,8 @@ export async function createTestApp(databaseUrl: string, { log = quiet as Log, s
     names,
     client,
     db,
+    configuration,
+    notes,
     token,
     async call(method, path, body, headers = {}) {
       const response = await app.inject({

@@ -46,7 +46,7 @@ export function items(count: number): object[] {
 
 /** Makes a policy over HTTP; returns its id and version. */
 export async function makePolicy(
-  { call }: TestApp,
+  { call }: Pick<TestApp, 'call'>,
   document: object = POLICY,
 ): Promise<{ id: string; version: number }> {
   const { status, body } = await call('POST', 'catalog-policies', { name: 'A policy', document })
@@ -55,7 +55,7 @@ export async function makePolicy(
 }
 
 /** Prepares a policy and waits until its run has ended. Returns the run. */
-export async function prepare({ call }: TestApp, policyId: string, options: object = {}) {
+export async function prepare({ call }: Pick<TestApp, 'call'>, policyId: string, options: object = {}) {
   const { status, body } = await call('POST', `catalog-policies/${policyId}/prepare`, options)
   expect(status, JSON.stringify(body)).toBe(202)
   return await untilEnded({ call }, body.runId)

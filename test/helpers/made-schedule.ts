@@ -6,7 +6,11 @@ import { inMs } from './schedules.ts'
 type Schedule = FlagSchedule & { workflowId: string }
 
 /** Makes a flag and a schedule over HTTP; returns the schedule with ways to look at it, its flag and its workflow. */
-export async function makeSchedule({ call, client }: TestApp, dueInMs: number, updates: object = { enabled: true }) {
+export async function makeSchedule(
+  { call, client }: Pick<TestApp, 'call' | 'client'>,
+  dueInMs: number,
+  updates: object = { enabled: true },
+) {
   const { body: flag } = await call('POST', 'flags', { key: `flag-${crypto.randomUUID()}` })
   const path = `flags/${flag.key}/schedule`
   const { body } = await call('POST', path, { scheduledAt: inMs(dueInMs), updates })

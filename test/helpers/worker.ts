@@ -8,10 +8,11 @@ import { quiet } from './database.ts'
 
 /** Runs a worker, as `worker/main.ts` does, for the workflows of a test's app; it stops when the file has ended. */
 export async function startTestWorker(
-  { client, names }: TestApp,
+  app: TestApp,
   databaseUrl: string,
   settings: Partial<ScheduleSettings> = {},
 ): Promise<RunningWorker> {
+  const { client, names } = app
   const { temporalAddress, bundlePath } = inject('services')
   const connection = await NativeConnection.connect({ address: temporalAddress })
   const worker = await startWorker({
@@ -21,6 +22,7 @@ export async function startTestWorker(
     namespace: 'default',
     names,
     workflowBundle: { codePath: bundlePath },
+    notes: app.notes,
     settings: { ...scheduleSettings(readConfig({ DATABASE_URL: databaseUrl })), ...settings },
     log: quiet,
   })

@@ -31,8 +31,10 @@ describe('histories of open workflows', () => {
   })
 
   it.each([
+    ['accountMigration', ['nudge', 'pace', 'pause', 'resume', 'rollback', 'stop']],
     ['flagSchedule', ['cancel', 'nudge', 'reschedule']],
     ['policyRun', ['cancel', 'nudge', 'pace', 'resume']],
+    ['releasePlan', ['approve', 'nudge', 'pause', 'resume', 'start']],
   ])('of %s are there for every signal and every way to end', async (type, expected) => {
     const signals = new Set<string>()
     const ends = new Set<string>()

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { loadDemoAccounts } from '../../dev/demo-accounts.ts'
+import { createNoteSettings } from '../helpers/accounts.ts'
+import { createTestApp } from '../helpers/app.ts'
+import { createTestDatabase, one } from '../helpers/database.ts'
+
+it('the demo makes a thousand accounts, one of them huge, once; they can be used at once', async () => {
+  const url = await createTestDatabase()
+  const settings = await createNoteSettings()
+  const env = { DATABASE_URL: url, ...settings }
+  const { call, db, notes } = await createTestApp(url, { settings })
+  const began = performance.now()
+  const made = await loadDemoAccounts(env)
+  console.log(`made in ${Math.round(performance.now() - began)} ms`)
+  expect(made).toEqual({ accounts: 1_000, notes: expect.any(Number) })
+  expect(await loadDemoAccounts(env)).toBeUndefined()
+  expect(await one(db, 'SELECT count(*) FROM accounts')).toEqual({ count: 1_000 })
+  expect(notes).toBeDefined()
+  expect((await call('GET', '/api/accounts/huge/notes?limit=200')).body).toHaveLength(200)
+  const created = await call('POST', '/api/accounts/account-20/notes', { title: 'x', body: 'y' })
+  expect(created.status).toBe(201)
+  await call('PATCH', 'accounts/account-20', { isMigrating: true })
+  expect((await call('GET', '/api/accounts/account-20/notes')).body).toMatchObject([{ title: 'x' }])
+})
