@@ -162,7 +162,7 @@ export async function milestonesOf(from: Database | Transaction, planIds: string
 }
 
 /** Freezes of environments that are not over at the earliest instant that matters, `since`. */
-export async function freezesSince(from: Database | Transaction, environments: string[], since: Date) {
+async function freezesSince(from: Database | Transaction, environments: string[], since: Date) {
   const rows = await ask<FreezeRow>(
     from,
     `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2 ORDER BY from_at, id`,

@@ -1,9 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sparticuz from '@sparticuz/chromium'
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from '../dev/postgres.ts'
 import { startTemporalServer } from '../dev/temporal-server.ts'
+import { buildWebIfStale } from '../dev/web-build.ts'
 import { createLog } from '../runtime/log.ts'
 import { migrate } from '../store/migrate.ts'
 import { connectClient } from '../temporal/connection.ts'
@@ -17,6 +19,8 @@ export interface Services {
   temporalAddress: string
   /** File with the bundled workflows, so that they are bundled once. */
   bundlePath: string
+  /** Undefined where no package has one. */
+  chromiumPath: string | undefined
 }
 
 declare module 'vitest' {
@@ -30,7 +34,7 @@ const TEMPLATE = 'interlock_template'
 /** Starts the real Postgres and the real Temporal that all tests share, once a run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'interlock-test-'))
-  const [postgres, temporal, bundle] = await Promise.all([
+  const [postgres, temporal, bundle, chromiumPath] = await Promise.all([
     startPostgres({
       dataDir: join(directory, 'postgres'),
       port: 0,
@@ -45,6 +49,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
       args: ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=150'],
     }),
     bundleWorkflows(),
+    // Once a run: two files that unpacked it side by side would start what is not all there yet.
+    process.env.CHROMIUM_PATH ?? sparticuz.executablePath().catch(() => undefined),
+    buildWebIfStale(),
   ])
   await migrate({ url: postgres.url })
   process.env.TEMPORAL_ADDRESS = temporal.address
@@ -59,6 +66,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     templateDatabase: TEMPLATE,
     temporalAddress: temporal.address,
     bundlePath,
+    chromiumPath,
   })
   return async () => {
     await Promise.all([postgres.stop(), temporal.stop()])

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Account, AccountEdit, AccountId, AccountMode, NewAccount } from '../../domain/account.ts'
 import { strict } from '../../domain/strict.ts'
+import { passGate } from '../../store/account-gate.ts'
 import { createAccount, editAccount, getAccount, listAccounts } from '../../store/accounts.ts'
 import type { Database } from '../../store/database.ts'
 import { changeMode, completeFlip, setMigrating } from '../../store/notes/flip.ts'
@@ -22,7 +23,7 @@ import {
 const tags = ['accounts']
 const ofAccount = z.object({ accountId: AccountId })
 const etag = ({ version }: Account) => ({ etag: `"${version}"` })
-const MOVES = ['account-mode', 'account-not-moved', 'one-note-store', 'notes-not-configured'] as const
+const MOVES = ['account-mode', 'account-not-moved', 'one-note-store', 'notes-not-configured', 'old-instances'] as const
 
 /** Accounts, and where their notes are. What a mode means: docs/account-migration.md. */
 export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess | undefined }): FastifyPluginAsyncZod {
@@ -38,8 +39,9 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
         response: { 201: created(Account, { etag: true }), ...writeProblems('account-exists', ...MOVES) },
       },
       handler: async (request, reply) => {
-        const { stores } = requireNotes(notes)
+        const { stores, databases } = requireNotes(notes)
         const { isMigrating, ...input } = request.body
+        if (isMigrating) await passGate(db, databases)
         await write(db, request, (tx) => createAccount(tx, input))
         await completeFlip(db, stores, input.id)
         if (isMigrating) await setMigrating(db, stores, input.id, true, originOf(request).origin)
@@ -92,8 +94,9 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
       handler: async (request, reply) => {
         const { accountId } = request.params
         const { mode, isMigrating } = request.body
-        const { stores } = requireNotes(notes)
+        const { stores, databases } = requireNotes(notes)
         const expected = expectedVersion(request.headers)
+        if (isMigrating || mode === 'ready' || mode === 'migrating') await passGate(db, databases)
         await write(db, request, (tx) => editAccount(tx, accountId, request.body, expected))
         const { origin } = originOf(request)
         if (mode !== undefined) await changeMode(db, stores, accountId, mode, origin)

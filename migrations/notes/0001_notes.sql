@@ -82,8 +82,10 @@ BEGIN
 END $$;
 
 -- Takes copies of the other store in, each where it is newer than what is here. Returns those that the other store may now
--- forget: here is a newer one, or the same of the same version.
-CREATE FUNCTION note_merge(of_account text, believed bigint, copies jsonb) RETURNS TABLE (merged_id uuid) LANGUAGE plpgsql AS $$
+-- forget: here is a newer one, or the same of the same version. By key: the planner, which does not know how few copies there
+-- are, would hash all of the account's notes, and a sweep of 50,000 notes took 6.9 s instead of 1.3 s.
+CREATE FUNCTION note_merge(of_account text, believed bigint, copies jsonb) RETURNS TABLE (merged_id uuid) LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
   PERFORM note_fence(of_account, believed);
   -- In one order, so that two batches do not wait for each other.

@@ -27,7 +27,9 @@ note('api ' + process.env.INTERLOCK_JWT_SECRET)
 process.on('SIGTERM', () => { note('api stops'); process.exit(0) })
 createServer((request, response) => {
   if (request.method === 'POST') note(request.method + ' ' + request.url)
-  response.writeHead(request.method === 'POST' ? 201 : 200).end()
+  const made = '{"id": "made", "status": "running"}'
+  const lists = /\\/(flags|release-plan)/.test(request.url) ? '[]' : ''
+  response.writeHead(request.method === 'POST' ? 201 : 200).end(request.method === 'POST' ? made : lists)
 }).listen(Number(process.env.PORT), '127.0.0.1', () => console.log('{"message":"the API listens"}'))
 `
 

@@ -70,7 +70,7 @@ it('starts everything in order, stops it in order on Ctrl-C, and finds its data 
   const begun = await notes(root)
   expect(begun[0]).toBe(`migrate ${url}`)
   expect(begun.slice(1, 3).sort()).toEqual([`api ${secret}`, 'worker 127.0.0.1:1'])
-  expect(begun.filter((line) => line.startsWith('POST '))).toHaveLength(8)
+  expect(begun.filter((line) => line.startsWith('POST '))).toHaveLength(11)
   for (const line of [`http://127.0.0.1:${env.PORT}/docs`, url, 'npm run -s token', 'curl -s', '{"message":"the API']) {
     expect(first.output()).toContain(line)
   }
@@ -85,7 +85,7 @@ it('starts everything in order, stops it in order on Ctrl-C, and finds its data 
   expect(await allGone(pids)).toBe(true)
 
   const second = await startAndWait()
-  expect((await notes(root)).filter((line) => line.startsWith('POST '))).toHaveLength(8)
+  expect((await notes(root)).filter((line) => line.startsWith('POST '))).toHaveLength(11)
   expect((await notes(root)).at(-1)).toMatch(/^(api|worker) /)
   process.kill(second.pid, 'SIGTERM')
   expect(await second.exit).toBe(0)

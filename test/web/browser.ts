@@ -1,10 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import sparticuz from '@sparticuz/chromium'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, expect } from 'vitest'
-import { buildWebIfStale } from '../../dev/web-build.ts'
+import { afterAll, expect, inject } from 'vitest'
 import { createTestApp, type TestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 
@@ -15,9 +12,8 @@ export interface WebApp extends TestApp {
   url: string
 }
 
-/** Starts the API with the UI, which is built when it is stale. Ends when the file has ended. */
+/** Starts the API with the UI. Ends when the file has ended. */
 export async function startWebApp(settings: Record<string, string> = {}): Promise<WebApp> {
-  await buildWebIfStale()
   const databaseUrl = await createTestDatabase()
   const app = await createTestApp(databaseUrl, { settings })
   const url = await app.app.listen({ port: 0, host: '127.0.0.1' })
@@ -26,27 +22,13 @@ export async function startWebApp(settings: Record<string, string> = {}): Promis
 
 /** Opens pages of one browser. What a page complains of fails the test that calls `expectQuiet`. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM_PATH ?? (await unpackChromium())
+  const executablePath = inject('services').chromiumPath
+  if (!executablePath) throw new Error('There is no Chromium for this platform in a package: set CHROMIUM_PATH')
   // Not the package's own arguments: in a single process, closing one page's context never ends.
   const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
   const browser = await chromium.launch({ executablePath, args, headless: true, timeout: 20_000 })
   afterAll(() => browser.close())
   return browser
-}
-
-/** Only one process may unpack it: the others would start what is not all there yet. */
-async function unpackChromium(): Promise<string> {
-  const done = join(tmpdir(), 'interlock-chromium-unpacked')
-  const lock = `${done}.lock`
-  while (!(await readFile(done, 'utf8').catch(() => undefined))) {
-    const mine = await mkdir(lock).then(
-      () => true,
-      () => false,
-    )
-    if (mine) await writeFile(done, await sparticuz.executablePath())
-    else await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return await sparticuz.executablePath()
 }
 
 export interface OpenedPage {
