@@ -13,6 +13,8 @@ export default defineConfig({
   html: { cspNonce: NONCE },
   build: {
     emptyOutDir: true,
+    // The first that know light-dark(); rewritten for older ones, it has no colour in what is written in a module.
+    cssTarget: ['chrome123', 'edge123', 'firefox120', 'safari17.5'],
     // The Content-Security-Policy allows no data but of images.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
@@ -29,7 +31,8 @@ function compress(): Plugin {
     configResolved: ({ root, build }) => {
       assets = resolve(root, build.outDir, build.assetsDir)
     },
-    closeBundle: async () => {
+    // Not closeBundle, which a build that fails ends with as well, and would say that there are no files.
+    writeBundle: async () => {
       const names = (await readdir(assets)).filter((name) => /\.(js|css|svg)$/.test(name))
       await Promise.all(
         names.map(async (name) => {

@@ -10,7 +10,10 @@ const root = createRootRoute({
   component: Shell,
   notFoundComponent: NotFound,
   validateSearch: (search): Search =>
-    Object.fromEntries(Object.entries(search).map(([name, value]) => [name, String(value)])),
+    // A page that is gone to with what another one had not set: not the text "undefined".
+    Object.fromEntries(
+      Object.entries(search).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    ),
   search: { middlewares: [({ search, next }) => ({ env: search.env, ...next(search) })] },
 })
 
@@ -23,9 +26,14 @@ function page<Path extends string>(path: Path, load: () => Promise<{ default: Re
 const routeTree = root.addChildren([
   page('/', () => import('./now/now-page.tsx')),
   page('/flags', () => import('./flags/flags-page.tsx')),
+  page('/flags/$flagKey', () => import('./flags/flag-page.tsx')),
   page('/policies', () => import('./policies/policies-page.tsx')),
+  page('/policies/new', () => import('./policies/new-version-page.tsx')),
+  page('/policies/runs/$runId', () => import('./policies/run-page.tsx')),
   page('/release-plans', () => import('./release-plans/release-plans-page.tsx')),
+  page('/release-plans/$flagKey/$planId', () => import('./release-plans/plan-page.tsx')),
   page('/change-requests', () => import('./change-requests/change-requests-page.tsx')),
+  page('/change-requests/$id', () => import('./change-requests/change-request-page.tsx')),
   page('/accounts', () => import('./accounts/accounts-page.tsx')),
   page('/operations', () => import('./operations/operations-page.tsx')),
 ])

@@ -15,7 +15,7 @@ import type { paths } from './schema.ts'
 export type ReadPath = PathsWithMethod<paths, 'get'>
 type Parameters<P extends ReadPath> = paths[P]['get']['parameters']
 /** What a GET of `P` answers. */
-export type Answer<P extends ReadPath> = SuccessResponseJSON<paths[P]['get']>
+type Answer<P extends ReadPath> = SuccessResponseJSON<paths[P]['get']>
 type ListPath = { [P in ReadPath]: Answer<P> extends unknown[] ? P : never }[ReadPath]
 
 declare module '@tanstack/react-query' {
@@ -52,7 +52,8 @@ async function read<P extends ReadPath>(path: P, parameters: Parameters<P>, sign
   const get = client.GET as (path: P, init: object) => Promise<{ data: Answer<P>; response: Response }>
   const { data, response } = await get(path, { params: parameters, signal })
   const next = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
-  return { data, next: next && new URL(next, location.origin).searchParams.get('cursor') }
+  // Lists go on by cursor or by offset; the address of the next page knows.
+  return { data, next: next && Object.fromEntries(new URL(next, location.origin).searchParams) }
 }
 
 /** A GET for TanStack Query. Its key is the path as in OpenAPI and the parameters: what the stream invalidates by. */
@@ -72,13 +73,13 @@ export function useRead<P extends ReadPath>(path: P, parameters: Parameters<P>) 
 export function usePages<P extends ListPath>(path: P, parameters: Parameters<P>) {
   return useInfiniteQuery({
     queryKey: [path, parameters, 'pages'],
-    queryFn: async ({ signal, pageParam: cursor }) => {
-      const query = { ...parameters.query, ...(cursor && { cursor }) }
+    queryFn: async ({ signal, pageParam: next }) => {
+      const query = { ...parameters.query, ...next }
       return await read(path, { ...parameters, query } as Parameters<P>, signal)
     },
     // A filter changes what is listed; until it is read, the list before stays.
     placeholderData: keepPreviousData,
-    initialPageParam: undefined as string | undefined,
+    initialPageParam: undefined as Record<string, string> | undefined,
     getNextPageParam: ({ next }) => next || undefined,
     select: ({ pages }) => pages.flatMap(({ data }) => data as unknown[]) as Answer<P> & unknown[],
   })

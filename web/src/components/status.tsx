@@ -8,6 +8,9 @@ const STATUSES = {
   off: ['Off', 'over'],
   archived: ['Archived', 'over'],
 
+  matches: ['Matches', 'good'],
+  'no-match': ['Does not match', 'over'],
+
   pending: ['Pending', 'waiting'],
   applied: ['Applied', 'good'],
   failed: ['Failed', 'bad'],
@@ -16,6 +19,17 @@ const STATUSES = {
   running: ['Running', 'moving'],
   success: ['Success', 'good'],
   promoted: ['Promoted', 'good'],
+
+  unprepared: ['Not prepared', 'over'],
+  preparing: ['Preparing', 'moving'],
+  ready: ['Ready', 'waiting'],
+  resumable: ['Run failed', 'bad'],
+  replaced: ['Replaced', 'over'],
+
+  eligible: ['Eligible', 'good'],
+  ineligible: ['Ineligible', 'over'],
+  error: ['Error', 'bad'],
+
   active: ['Active', 'good'],
   paused: ['Paused', 'careful'],
   completed: ['Completed', 'good'],

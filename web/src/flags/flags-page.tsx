@@ -1,5 +1,6 @@
 import { SegmentedControl, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { usePages } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
@@ -15,7 +16,14 @@ import classes from './flags-page.module.css'
 const SEARCH_AFTER_MS = 200
 
 const COLUMNS: Column<schemas['Flag']>[] = [
-  { header: 'Key', cell: ({ key }) => <span className="mono">{key}</span> },
+  {
+    header: 'Key',
+    cell: ({ key }) => (
+      <Link to="/flags/$flagKey" params={{ flagKey: key }} search={({ env }) => ({ env })} className="mono">
+        {key}
+      </Link>
+    ),
+  },
   {
     header: 'Status',
     cell: ({ archivedAt, enabled }) => <Status of={archivedAt ? 'archived' : enabled ? 'on' : 'off'} />,

@@ -10,7 +10,7 @@ export type EventNotice = Pick<
 const FLAGS = '/api/admin/flags'
 const SCHEDULES = '/api/admin/schedules'
 const ENVIRONMENTS = '/api/admin/environments'
-const CHANGE_REQUESTS = '/api/admin/change-requests'
+const CHANGE_REQUESTS = '/api/admin/environments/{environment}/change-requests'
 
 /** By the beginning of an event's type: the reads that it may change, by the beginning of their paths. The first that fits. */
 const TOUCHED: [type: string, paths: string[]][] = [
@@ -19,16 +19,17 @@ const TOUCHED: [type: string, paths: string[]][] = [
   ['feature-strategies', [FLAGS, CHANGE_REQUESTS]],
   ['schedule', [FLAGS, SCHEDULES, '/api/admin/releases']],
   ['recurrence-', [FLAGS, SCHEDULES]],
-  ['release-plan', [FLAGS, '/api/admin/release-plan']],
-  ['milestone-', [FLAGS, '/api/admin/release-plan']],
-  ['safeguard-', [FLAGS, '/api/admin/release-plan']],
+  ['release-plan', [FLAGS, '/api/admin/release-plan', CHANGE_REQUESTS]],
+  ['milestone-', [FLAGS, '/api/admin/release-plan', CHANGE_REQUESTS]],
+  ['safeguard-', [FLAGS, '/api/admin/release-plan', CHANGE_REQUESTS]],
   ['release-', [FLAGS, SCHEDULES, '/api/admin/releases']],
   ['freeze-', ['/api/admin/freezes', SCHEDULES]],
-  ['segment-', ['/api/admin/segments', FLAGS]],
+  ['segment-', ['/api/admin/segments', FLAGS, CHANGE_REQUESTS]],
   ['environment-', [ENVIRONMENTS]],
   ['change-request-', [CHANGE_REQUESTS]],
   ['outbox-', ['/api/admin/outbox', SCHEDULES]],
   ['policy-', ['/api/admin/catalog-polic', '/api/catalog']],
+  ['account-', ['/api/admin/account']],
   ['api-key-', ['/api/admin/api-keys']],
 ]
 

@@ -1,13 +1,24 @@
-import { EmptyState } from '../components/empty-state.tsx'
+import { Button, Stack } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import { Page } from '../components/page.tsx'
+import { Runs } from './runs.tsx'
+import { Versions } from './versions.tsx'
 
 export default function PoliciesPage() {
   return (
-    <Page title="Policies">
-      <EmptyState title="Over HTTP for now" action={<a href="/docs">Read the API</a>}>
-        A policy decides which items of the catalog the public sees. Versions are prepared beside the live one, compared
-        with it, and promoted in one instant.
-      </EmptyState>
+    <Page
+      title="Policies"
+      about="What the public sees of the catalog. A version is evaluated beside the live one, compared with it, and promoted in one instant."
+      actions={
+        <Button size="xs" renderRoot={(props) => <Link to="/policies/new" {...props} />}>
+          New version
+        </Button>
+      }
+    >
+      <Stack gap="xl">
+        <Versions />
+        <Runs />
+      </Stack>
     </Page>
   )
 }
