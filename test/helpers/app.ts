@@ -61,6 +61,8 @@ export async function createTestApp(databaseUrl: string, { log = quiet as Log, s
   }
   const app = await build({ config, log, db, scanDb, configuration, notes, names, temporal })
   afterAll(async () => {
+    // A browser's open connections are none of what a stop waits for.
+    app.server.closeAllConnections()
     await app.close()
     await dispatcher.drain()
     await Promise.all([scanDb.pool.end(), configuration.stop(), notes?.accounts.stop(), noteStores?.close()])

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, expect, inject } from 'vitest'
+import { afterAll, expect, inject, onTestFinished } from 'vitest'
 import { createTestApp, type TestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 
@@ -45,7 +45,7 @@ export interface Visit {
   height?: number
 }
 
-/** Opens `path` (`/admin/flags`) in a browser profile of its own, logged in. */
+/** Opens `path` (`/admin/flags`) in a browser profile of its own, logged in, until the test has finished. */
 export async function visit(
   browser: Browser,
   app: Pick<WebApp, 'url' | 'token'>,
@@ -59,6 +59,8 @@ export async function visit(
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
   })
+  // With forty of them open, the browser did not close within a minute.
+  onTestFinished(() => context.close())
   if (role) {
     const headers = { 'x-interlock-page': '1' }
     const answer = await context.request.post(`${app.url}/api/session`, {
