@@ -65,6 +65,8 @@ export interface AppOptions {
 }
 
 const BODY_LIMIT = 256 * 1024
+/** Below the 30 s after which a stop is given up. */
+const FINISH_WITHIN_MS = 10_000
 
 /** Builds the API; the caller listens, or injects. */
 export async function build({
@@ -117,6 +119,10 @@ export async function build({
   )
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+  })
+  // Requests under way are finished; what a browser keeps open after that would hold the stop up.
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), FINISH_WITHIN_MS).unref()
   })
   app.addHook('onResponse', async (request, reply) => {
     if (!request.url.startsWith('/api/')) return

@@ -173,7 +173,7 @@ const STOPS: Record<string, { why: string; write: Write }> = {
 
 /** Nothing of these belongs to an environment; or it is the way in. */
 const ELSEWHERE =
-  /^\w+ (\/ofrep\/|\/api\/accounts\/|\/api\/admin\/(outbox|catalog-polic|media-items|api-keys|accounts|release-plan-templates|environments\/\{environment\}\/change-requests))/
+  /^\w+ (\/ofrep\/|\/api\/session|\/api\/accounts\/|\/api\/admin\/(outbox|catalog-polic|media-items|api-keys|accounts|account-migrations|release-plan-templates|environments\/\{environment\}\/change-requests))/
 
 const query = (path: string) => (path.includes('?') ? path : `${path}${at}`)
 
