@@ -54,13 +54,14 @@ CREATE FUNCTION note_put(of_account text, believed bigint, of_id uuid, expected 
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM note_fence(of_account, believed);
+  -- Before the row is touched: an UPDATE that lost the race holds the row all the same, and two that took both in turn deadlocked.
+  PERFORM note_lock(of_account, of_id);
   IF expected > 0 AND new_note IS NOT NULL THEN
     UPDATE notes SET title = new_note->>'title', body = new_note->>'body', version = new_version,
       created_at = (new_note->>'createdAt')::timestamptz, updated_at = (new_note->>'updatedAt')::timestamptz
     WHERE account_id = of_account AND id = of_id AND version = expected;
     IF FOUND THEN RETURN true; END IF;
   END IF;
-  PERFORM note_lock(of_account, of_id);
   IF expected = 0 THEN
     PERFORM FROM note_copies WHERE account_id = of_account AND id = of_id;
     IF FOUND THEN RETURN false; END IF;
