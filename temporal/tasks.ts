@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client'
-import { TypedSearchAttributes } from '@temporalio/common'
+import { type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common'
 import type { TaskRef, TriggerTask } from '../store/effects.ts'
 import {
   nudgeAccountMigration,
@@ -12,8 +12,16 @@ import { DUE_AT, ENVIRONMENT, FLAG_KEY, POLICY_VERSION } from '../workflows/sear
 import { CALL_DEADLINE_MS } from './connection.ts'
 import type { TemporalNames } from './ids.ts'
 
-function implement<Payload>(ref: TaskRef<Payload>, trigger: TriggerTask<Payload>['trigger']): TriggerTask<Payload> {
-  return { id: ref.id, trigger }
+/** What a nudge starts when it does not run. */
+interface Nudged {
+  workflow: string
+  workflowId: string
+  taskQueue: string
+  /** The workflow's input: the id of its row. */
+  input: object
+  searchAttributes?: SearchAttributePair[]
+  summary: string
+  details: string
 }
 
 /**
@@ -21,97 +29,86 @@ function implement<Payload>(ref: TaskRef<Payload>, trigger: TriggerTask<Payload>
  * harmless when it is sent twice.
  */
 export function createTasks(client: Client, names: TemporalNames): TriggerTask[] {
+  const { timers, batch } = names.queues
+  function nudge<Payload>(ref: TaskRef<Payload>, what: (payload: Payload) => Nudged): TriggerTask<Payload> {
+    return {
+      id: ref.id,
+      async trigger(payload) {
+        const { workflow, workflowId, taskQueue, input, searchAttributes = [], summary, details } = what(payload)
+        const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+          client.workflow.signalWithStart(workflow, {
+            workflowId,
+            taskQueue,
+            args: [input],
+            signal: 'nudge',
+            signalArgs: [],
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            typedSearchAttributes: new TypedSearchAttributes(searchAttributes),
+            staticSummary: summary,
+            staticDetails: details,
+          }),
+        )
+        return { id: handle.workflowId }
+      },
+    }
+  }
   return [
-    implement(nudgeFlagSchedule, async ({ scheduleId, flagKey, environment, scheduledAt }) => {
-      const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-        client.workflow.signalWithStart('flagSchedule', {
-          workflowId: names.flagSchedule(scheduleId),
-          taskQueue: names.queues.timers,
-          args: [{ scheduleId }],
-          signal: 'nudge',
-          signalArgs: [],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          typedSearchAttributes: new TypedSearchAttributes([
-            { key: FLAG_KEY, value: flagKey },
-            { key: ENVIRONMENT, value: environment },
-            { key: DUE_AT, value: new Date(scheduledAt) },
-          ]),
-          staticSummary: `Scheduled change of ${flagKey} (${environment})`,
-          staticDetails: `Changes the flag \`${flagKey}\` in \`${environment}\` at its due time. The schedule is a row in Postgres; cancel or move it over HTTP, or with the signals \`cancel\` and \`reschedule\`.`,
-        }),
-      )
-      return { id: handle.workflowId }
-    }),
-    implement(nudgeReleasePlan, async ({ planId, flagKey, environment, nextAt }) => {
-      const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-        client.workflow.signalWithStart('releasePlan', {
-          workflowId: names.releasePlan(planId),
-          taskQueue: names.queues.timers,
-          args: [{ planId }],
-          signal: 'nudge',
-          signalArgs: [],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          typedSearchAttributes: new TypedSearchAttributes([
-            { key: FLAG_KEY, value: flagKey },
-            { key: ENVIRONMENT, value: environment },
-            ...(nextAt ? [{ key: DUE_AT, value: new Date(nextAt) }] : []),
-          ]),
-          staticSummary: `Release plan of ${flagKey} (${environment})`,
-          staticDetails: `Starts the milestones of the release plan of \`${flagKey}\` in \`${environment}\`. The plan is a row in Postgres; start, approve, pause and resume it over HTTP, or with the signals \`start\`, \`approve\`, \`pause\` and \`resume\`. Cancelling this workflow pauses the plan, which stays.`,
-        }),
-      )
-      return { id: handle.workflowId }
-    }),
-    implement(nudgeChangeRequest, async ({ requestId, environment, flagKey, dueAt }) => {
-      const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-        client.workflow.signalWithStart('changeRequest', {
-          workflowId: names.changeRequest(requestId),
-          taskQueue: names.queues.timers,
-          args: [{ requestId }],
-          signal: 'nudge',
-          signalArgs: [],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          typedSearchAttributes: new TypedSearchAttributes([
-            ...(flagKey ? [{ key: FLAG_KEY, value: flagKey }] : []),
-            { key: ENVIRONMENT, value: environment },
-            ...(dueAt ? [{ key: DUE_AT, value: new Date(dueAt) }] : []),
-          ]),
-          staticSummary: `Change request of ${environment}`,
-          staticDetails: `Applies an approved change request in \`${environment}\` at its time. The request is a row in Postgres; apply or cancel it over HTTP, or with the signals \`apply\` and \`cancel\`. Cancelling this workflow cancels the request.`,
-        }),
-      )
-      return { id: handle.workflowId }
-    }),
-    implement(nudgePolicyRun, async ({ runId, policyVersion }) => {
-      const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-        client.workflow.signalWithStart('policyRun', {
-          workflowId: names.policyRun(policyVersion, runId),
-          taskQueue: names.queues.batch,
-          args: [{ runId }],
-          signal: 'nudge',
-          signalArgs: [],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          typedSearchAttributes: new TypedSearchAttributes([{ key: POLICY_VERSION, value: policyVersion }]),
-          staticSummary: `Policy version ${policyVersion} over the catalog`,
-          staticDetails: `Evaluates every ready item for version ${policyVersion}, beside the live one. The run is a row in Postgres; cancel, resume or slow it down over HTTP, or with the signals \`cancel\`, \`resume\` and \`pace\`.`,
-        }),
-      )
-      return { id: handle.workflowId }
-    }),
-    implement(nudgeAccountMigration, async ({ migrationId }) => {
-      const handle = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-        client.workflow.signalWithStart('accountMigration', {
-          workflowId: names.accountMigration(migrationId),
-          taskQueue: names.queues.batch,
-          args: [{ migrationId }],
-          signal: 'nudge',
-          signalArgs: [],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          staticSummary: 'Accounts move to the current note store',
-          staticDetails: `Moves the notes of accounts, cohort by cohort. The migration is a row in Postgres; pause, resume, stop, roll back or slow it down over HTTP, or with the signals \`pause\`, \`resume\`, \`stop\`, \`rollback\` and \`pace\`. Cancelling this workflow stops the migration.`,
-        }),
-      )
-      return { id: handle.workflowId }
-    }),
+    nudge(nudgeFlagSchedule, ({ scheduleId, flagKey, environment, scheduledAt }) => ({
+      workflow: 'flagSchedule',
+      workflowId: names.flagSchedule(scheduleId),
+      taskQueue: timers,
+      input: { scheduleId },
+      searchAttributes: ofFlag(flagKey, environment, scheduledAt),
+      summary: `Scheduled change of ${flagKey} (${environment})`,
+      details: `Changes the flag \`${flagKey}\` in \`${environment}\` at its due time. The schedule is a row in Postgres; cancel or move it over HTTP, or with the signals \`cancel\` and \`reschedule\`.`,
+    })),
+    nudge(nudgeReleasePlan, ({ planId, flagKey, environment, nextAt }) => ({
+      workflow: 'releasePlan',
+      workflowId: names.releasePlan(planId),
+      taskQueue: timers,
+      input: { planId },
+      searchAttributes: ofFlag(flagKey, environment, nextAt),
+      summary: `Release plan of ${flagKey} (${environment})`,
+      details: `Starts the milestones of the release plan of \`${flagKey}\` in \`${environment}\`. The plan is a row in Postgres; start, approve, pause and resume it over HTTP, or with the signals \`start\`, \`approve\`, \`pause\` and \`resume\`. Cancelling this workflow pauses the plan, which stays.`,
+    })),
+    nudge(nudgeChangeRequest, ({ requestId, environment, flagKey, dueAt }) => ({
+      workflow: 'changeRequest',
+      workflowId: names.changeRequest(requestId),
+      taskQueue: timers,
+      input: { requestId },
+      searchAttributes: ofFlag(flagKey, environment, dueAt),
+      summary: `Change request of ${environment}`,
+      details: `Applies an approved change request in \`${environment}\` at its time. The request is a row in Postgres; apply or cancel it over HTTP, or with the signals \`apply\` and \`cancel\`. Cancelling this workflow cancels the request.`,
+    })),
+    nudge(nudgePolicyRun, ({ runId, policyVersion }) => ({
+      workflow: 'policyRun',
+      workflowId: names.policyRun(policyVersion, runId),
+      taskQueue: batch,
+      input: { runId },
+      searchAttributes: [{ key: POLICY_VERSION, value: policyVersion }],
+      summary: `Policy version ${policyVersion} over the catalog`,
+      details: `Evaluates every ready item for version ${policyVersion}, beside the live one. The run is a row in Postgres; cancel, resume or slow it down over HTTP, or with the signals \`cancel\`, \`resume\` and \`pace\`.`,
+    })),
+    nudge(nudgeAccountMigration, ({ migrationId }) => ({
+      workflow: 'accountMigration',
+      workflowId: names.accountMigration(migrationId),
+      taskQueue: batch,
+      input: { migrationId },
+      summary: 'Accounts move to the current note store',
+      details: `Moves the notes of accounts, cohort by cohort. The migration is a row in Postgres; pause, resume, stop, roll back or slow it down over HTTP, or with the signals \`pause\`, \`resume\`, \`stop\`, \`rollback\` and \`pace\`. Cancelling this workflow stops the migration.`,
+    })),
   ] as unknown as TriggerTask[]
+}
+
+/** Of something about a flag (or about several, then without it) that may be due at a time. */
+function ofFlag(
+  flagKey: string | null | undefined,
+  environment: string,
+  dueAt: string | null | undefined,
+): SearchAttributePair[] {
+  return [
+    ...(flagKey ? [{ key: FLAG_KEY, value: flagKey }] : []),
+    { key: ENVIRONMENT, value: environment },
+    ...(dueAt ? [{ key: DUE_AT, value: new Date(dueAt) }] : []),
+  ]
 }
