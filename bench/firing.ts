@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { sweepDue } from '../store/sweep.ts'
 import { applyByGraphile, describeGraphile } from './graphile.ts'
-import { watchOthers } from './others.ts'
+import { type CpuTime, watchCpuTime, watchOthers } from './others.ts'
 import { atMost, type BenchmarkRow, type Measurement, none } from './row.ts'
 import {
   appliedSoFar,
@@ -23,6 +23,8 @@ interface Size {
 
 const FULL: Size = { schedules: 1_000, windowMs: 20_000, leadMs: 60_000 }
 const QUICK: Size = { schedules: 60, windowMs: 2_000, leadMs: 8_000 }
+/** Beside the full rate, which leaves two cores no room, one in five of them: what lateness is without a queue for the CPU. */
+const CALM_EVERY = 5
 /** Peers write their rows directly, so they need less time before the first due time. */
 const PEER_LEAD_MS = 3_000
 /** Armed later than this before the first due time, starts and firings would mix. */
@@ -40,8 +42,11 @@ export const firing: BenchmarkRow = async (stack, { quick, say }) => {
   say('graphile-worker')
   const graphile = await byGraphile(stack, offsets)
   say('Interlock')
-  const interlock = await byInterlock(stack, offsets, size, say)
-  const results = [interlock, timers, graphile].flatMap(({ lateness }) => lateness)
+  const interlock = await byInterlock(stack, 'firing', offsets, size, say)
+  say('Interlock, one in five')
+  const calmOffsets = offsets.filter((_, index) => index % CALM_EVERY === 0)
+  const calm = await byInterlock(stack, 'firing_calm', calmOffsets, size, say)
+  const results = [interlock, calm, timers, graphile].flatMap(({ lateness }) => lateness)
   const ours = measured('Interlock', interlock)
   return {
     row: 'firing',
@@ -49,11 +54,13 @@ export const firing: BenchmarkRow = async (stack, { quick, say }) => {
       `${size.schedules} schedules on as many flags, due at random milliseconds of ${size.windowMs / 1_000} s, the same for all`,
       'lateness = applied_at − scheduled_at by the clock of Postgres; applied_at is read in the statement that applies',
       'Interlock: created through HTTP; the window begins when every workflow has its timer; API and worker are processes',
+      `at the full rate ${cpuText(interlock)}; at a fifth of it ${cpuText(calm)}`,
       'setTimeout: one timer and one sweep transaction (the same code) for each schedule, no Temporal, in one process',
       `graphile-worker: ${describeGraphile(GRAPHILE)}; its task updates schedule and flag only`,
     ],
     measurements: [
       ours,
+      measured(`Interlock, ${calmOffsets.length} of them`, calm),
       measured('in-process setTimeout', timers),
       measured('graphile-worker', graphile),
       { name: 'cron, every 60 s', of: 'applied − due', distribution: distribution(byCron(offsets)), computed: true },
@@ -72,19 +79,29 @@ interface Firings {
   others: number | undefined
 }
 
+interface InterlockFirings extends Firings {
+  cpu: CpuTime
+}
+
+function cpuText({ cpu: { ours, busy }, lateness }: InterlockFirings): string {
+  const parts = [...ours].map(([program, ms]) => `${program} ${(ms / lateness.length).toFixed(1)}`)
+  return `the machine was ${(busy * 100).toFixed(0)} % busy, CPU time of a firing in ms: ${parts.join(', ')}`
+}
+
 function measured(name: string, { lateness, others }: Firings): Measurement {
   return { name, of: 'applied − due', distribution: distribution(lateness), others }
 }
 
 async function byInterlock(
   stack: Stack,
+  database: string,
   offsets: number[],
   { leadMs }: Size,
   say: (line: string) => void,
-): Promise<Firings> {
-  const url = await stack.createDatabase('firing')
+): Promise<InterlockFirings> {
+  const url = await stack.createDatabase(database)
   const db = openSweepDatabase(url, 2)
-  const application = await stack.startApplication(url, 'firing')
+  const application = await stack.startApplication(url, database)
   try {
     await insertFlags(db, offsets.length)
     const start = Date.now() + leadMs
@@ -95,10 +112,10 @@ async function byInterlock(
     await application.untilArmed(workflows, start - QUIET_MS)
     say(`every workflow has its timer, ${((start - Date.now()) / 1_000).toFixed(1)} s before the window`)
     await wait(start - Date.now())
-    const others = watchOthers()
+    const [others, cpu] = [watchOthers(), watchCpuTime()]
     await wait(start + Math.max(...offsets) - Date.now())
     while ((await appliedSoFar(db)) < offsets.length) await wait(200)
-    const firings = { lateness: await readLateness(db), others: others() }
+    const firings = { lateness: await readLateness(db), others: others(), cpu: cpu() }
     await application.untilClosed(workflows)
     return firings
   } finally {

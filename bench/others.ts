@@ -19,6 +19,35 @@ export function watchOthers(): () => number | undefined {
   }
 }
 
+/** Where the CPU time of a while went: to our own processes by program, in milliseconds, and how busy the machine was. */
+export interface CpuTime {
+  ours: Map<string, number>
+  /** Share of the machine's CPU time that was not idle, 0 to 1. */
+  busy: number
+}
+
+/** Begins to watch our own processes; the returned function tells where their CPU time went since; none without /proc. */
+export function watchCpuTime(): () => CpuTime {
+  const before = { ours: ownCpuMsByProgram(), all: machineCpuMs() }
+  return () => {
+    const after = { ours: ownCpuMsByProgram(), all: machineCpuMs() }
+    const ours = new Map([...after.ours].map(([program, ms]) => [program, ms - (before.ours.get(program) ?? 0)]))
+    return { ours, busy: (after.all.busy - before.all.busy) / (after.all.total - before.all.total) }
+  }
+}
+
+const PROGRAMS = { Temporal: /temporal\S* server/, Postgres: /postgres/, worker: /worker\/main/, API: /api\/main/ }
+
+function ownCpuMsByProgram(): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const [pid, { ms }] of ownProcesses(readProcesses() ?? new Map())) {
+    const command = readOrNothing(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')
+    const program = Object.entries(PROGRAMS).find(([, pattern]) => pattern.test(command))?.[0]
+    if (program) sums.set(program, (sums.get(program) ?? 0) + ms)
+  }
+  return sums
+}
+
 function machineCpuMs(): { busy: number; total: number } {
   let busy = 0
   let total = 0
@@ -29,21 +58,25 @@ function machineCpuMs(): { busy: number; total: number } {
   return { busy, total }
 }
 
+type Processes = Map<number, { parent: number; ms: number }>
+
 /** CPU time of this process and all that descend from it, those that have ended included: their parents count them. */
 function ownCpuMs(): number | undefined {
   const processes = readProcesses()
-  if (!processes) return undefined
-  let sum = 0
-  for (const [pid, { ms }] of processes) {
-    let ancestor: number | undefined = pid
-    while (ancestor !== undefined && ancestor !== process.pid) ancestor = processes.get(ancestor)?.parent
-    if (ancestor === process.pid) sum += ms
-  }
-  return sum
+  return processes && ownProcesses(processes).reduce((sum, [, { ms }]) => sum + ms, 0)
 }
 
-function readProcesses(): Map<number, { parent: number; ms: number }> | undefined {
-  const processes = new Map<number, { parent: number; ms: number }>()
+/** This process and all that descend from it. */
+function ownProcesses(processes: Processes): [pid: number, { ms: number }][] {
+  return [...processes].filter(([pid]) => {
+    let ancestor: number | undefined = pid
+    while (ancestor !== undefined && ancestor !== process.pid) ancestor = processes.get(ancestor)?.parent
+    return ancestor === process.pid
+  })
+}
+
+function readProcesses(): Processes | undefined {
+  const processes: Processes = new Map()
   const names = readdirOrNothing('/proc').filter((name) => /^\d+$/.test(name))
   for (const name of names) {
     const stat = readOrNothing(`/proc/${name}/stat`)
