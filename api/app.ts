@@ -12,7 +12,7 @@ import { followLive } from './live.ts'
 import { registerMetrics } from './metrics.ts'
 import type { NoteAccess } from './notes.ts'
 import { registerOpenapi } from './openapi.ts'
-import { handleError, sendProblem } from './problems.ts'
+import { handleError, refuseConnection, sendProblem } from './problems.ts'
 import { accountMigrationRoutes } from './routes/account-migrations.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -98,6 +98,7 @@ export async function build({
     // Longer than any key, so that one that is too long is told so.
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: handleError,
+    clientErrorHandler: refuseConnection,
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { z } from 'zod'
@@ -91,6 +93,29 @@ export function sendProblem(reply: FastifyReply, problem: Problem, requestId: st
   const document: z.infer<typeof ProblemDocument> = { ...describeRefusal(problem), instance: requestId }
   // Serialised here: the answer must not depend on whether the route names this status.
   reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(document)
+}
+
+const PARSER_ERRORS: Record<string, ProblemCode> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+}
+
+/** Answers what is no HTTP at all, before there is a request, and ends its connection. */
+export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const problem = new Problem(PARSER_ERRORS[error.code ?? ''] ?? 'malformed-request', error.message)
+  const { status } = PROBLEMS[problem.code]
+  const body = JSON.stringify({ ...describeRefusal(problem), instance: crypto.randomUUID() })
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
 }
 
 export function describeRefusal({ code, message, fields, members }: Refusal): z.infer<typeof RefusalDocument> {

@@ -1,9 +1,11 @@
+import { connect } from 'node:net'
+import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 import { inMs } from '../helpers/schedules.ts'
 
-const { call } = await createTestApp(await createTestDatabase())
+const { app, call } = await createTestApp(await createTestDatabase())
 await call('POST', 'flags', { key: 'a' })
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -136,4 +138,21 @@ it('what is asked twice, or is no number that can be kept, is refused', async ()
     await refuses('catalog-policies', policy(`{"rules": [], "relevance": ${number}}`), /^document/)
     await refuses('schedules/bulk-shift', `{"filter": {"flagKeys": ["a"]}, "byMs": ${number}}`, /^byMs$/)
   }
+})
+
+describe('what is no request', () => {
+  const listening = app.listen({ port: 0, host: '127.0.0.1' })
+
+  it.each([
+    ['GET /\u0001 HTTP/1.1\r\nhost: a\r\n\r\n', 400, '/problems/malformed-request'],
+    ['no HTTP at all\r\n\r\n', 400, '/problems/malformed-request'],
+    [`GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431, '/problems/headers-too-large'],
+  ])('is answered with a problem: %#', async (bytes, status, type) => {
+    const socket = connect(Number(new URL(await listening).port), '127.0.0.1')
+    socket.write(bytes)
+    const [head, body] = (await textOf(socket)).split('\r\n\r\n') as [string, string]
+    expect(head).toMatch(`HTTP/1.1 ${status} `)
+    expect(head).toMatch('content-type: application/problem+json')
+    expect(JSON.parse(body)).toMatchObject({ type, status })
+  })
 })
