@@ -1,4 +1,6 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { endProcess, identify } from './processes.ts'
 
 /** A process of the stack, in the order in which they were started. */
@@ -53,6 +55,18 @@ export async function endLeftovers(file: string, owner?: number): Promise<string
     ended.push(name)
   }
   return ended
+}
+
+/** A process that outlives ours by a few seconds when we are killed, and ends what `file` says that we left running. */
+export function startReaper(file: string): ChildProcess {
+  const script = join(import.meta.dirname, 'reaper.ts')
+  const reaper = spawn(process.execPath, [script, file, String(process.pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  reaper.on('error', () => {})
+  reaper.unref()
+  return reaper
 }
 
 function nothing(): null {

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { prettyFactory } from 'pino-pretty'
+import { startReaper } from './leftovers.ts'
 import { readSettings, type StackSettings } from './settings.ts'
 import { createStack } from './stack.ts'
 
@@ -16,7 +15,7 @@ export async function main(root?: string): Promise<void> {
   // A closed terminal or pipe must not take the stack down before it has been stopped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const settings = readOrExit(root)
-  const reaper = startReaper(settings)
+  const reaper = startReaper(settings.dataDir.pids)
   let ending: Promise<never> | null = null
   const stack = createStack({
     settings,
@@ -77,18 +76,6 @@ function onOrphaned(act: () => void): void {
     act()
   }, 500)
   timer.unref()
-}
-
-/** A process that outlives ours by a few seconds when we are killed, and ends what we could not. */
-function startReaper(settings: StackSettings) {
-  const script = fileURLToPath(new URL('reaper.ts', import.meta.url))
-  const reaper = spawn(process.execPath, [script, settings.dataDir.pids, String(process.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  reaper.on('error', () => {})
-  reaper.unref()
-  return reaper
 }
 
 /** On a terminal the JSON lines of worker and API become readable; in a pipe they stay what they are. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sparticuz from '@sparticuz/chromium'
 import type { TestProject } from 'vitest/node'
+import { createPidsFile, type StackProcess, startReaper } from '../dev/leftovers.ts'
 import { startPostgres } from '../dev/postgres.ts'
 import { startTemporalServer } from '../dev/temporal-server.ts'
 import { buildWebIfStale } from '../dev/web-build.ts'
@@ -34,12 +35,22 @@ const TEMPLATE = 'interlock_template'
 /** Starts the real Postgres and the real Temporal that all tests share, once a run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'interlock-test-'))
+  const pids = join(directory, 'pids.json')
+  // A run that is killed, by a timeout for one, leaves no server behind.
+  const reaper = startReaper(pids)
+  const pidsFile = createPidsFile(pids)
+  const spawned: StackProcess[] = []
+  const onSpawn = (name: string) => (pid: number) => {
+    spawned.push({ name, pid })
+    void pidsFile.write(spawned)
+  }
   const [postgres, temporal, bundle, chromiumPath] = await Promise.all([
     startPostgres({
       dataDir: join(directory, 'postgres'),
       port: 0,
       database: TEMPLATE,
       settings: { fsync: 'off', max_connections: '300' },
+      onSpawn: onSpawn('Postgres'),
     }),
     startTemporalServer({
       port: 0,
@@ -47,6 +58,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       namespace: 'default',
       // So that continue-as-new comes within a test.
       args: ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=150'],
+      onSpawn: onSpawn('Temporal'),
     }),
     bundleWorkflows(),
     // Once a run: two files that unpacked it side by side would start what is not all there yet.
@@ -70,6 +82,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   })
   return async () => {
     await Promise.all([postgres.stop(), temporal.stop()])
+    reaper.kill('SIGKILL')
     await rm(directory, { recursive: true, force: true })
   }
 }

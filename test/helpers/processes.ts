@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { freePort } from '../../dev/ports.ts'
-import { startPostgres } from '../../dev/postgres.ts'
+import { ensureDatabases, startPostgres } from '../../dev/postgres.ts'
 import type { Exit } from '../../dev/processes.ts'
 import { startTemporalServer } from '../../dev/temporal-server.ts'
 import { createLog } from '../../runtime/log.ts'
@@ -25,6 +25,8 @@ export interface Servers {
   temporal: Part
   /** A worker or an API of this installation, not started yet; it ends with the servers. */
   another(kind: 'worker' | 'api', env?: NodeJS.ProcessEnv, preloaded?: Preloaded): NodePart
+  /** Makes two empty note stores beside the database; what workers and APIs need to know of them. */
+  createNoteStores(): Promise<{ NOTES_LEGACY_URL: string; NOTES_CURRENT_URL: string }>
   /** Runs a script with the environment of the worker to its end. */
   run(script: string, args: string[]): Promise<Exit & { lines: string[] }>
   databaseUrl: string
@@ -39,7 +41,7 @@ export interface Servers {
   stop(): Promise<void>
 }
 
-/** The whole product: Postgres, Temporal, one worker and one API, each a process of its own. */
+/** The whole product: Postgres with two note stores, Temporal, one worker and one API, each a process of its own. */
 export interface Stack extends Servers {
   worker: NodePart
   api: NodePart
@@ -103,6 +105,11 @@ export async function startServers(temporalArgs: string[] = []): Promise<Servers
         nodeParts.push(part)
         return part
       },
+      async createNoteStores() {
+        const notes = await ensureDatabases(databaseUrl, ['notes_legacy', 'notes_current'])
+        for (const url of Object.values(notes)) await migrate({ url, schema: 'notes' })
+        return { NOTES_LEGACY_URL: notes.notes_legacy, NOTES_CURRENT_URL: notes.notes_current }
+      },
       run: (script, args) => runNode(script, args, common),
       databaseUrl,
       temporalAddress,
@@ -133,8 +140,9 @@ export async function startStack(temporalArgs: string[] = []): Promise<Stack> {
   const servers = await startServers(temporalArgs)
   try {
     const port = await freePort()
-    const worker = servers.another('worker')
-    const api = servers.another('api', { PORT: String(port) })
+    const notes = await servers.createNoteStores()
+    const worker = servers.another('worker', notes)
+    const api = servers.another('api', { ...notes, PORT: String(port) })
     await Promise.all([worker.start(), api.start()])
     return { ...servers, worker, api, url: `http://127.0.0.1:${port}` }
   } catch (error) {
