@@ -1,7 +1,5 @@
-import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { z } from 'zod'
-import type { Origin } from '../domain/event.ts'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import {
   applyDueRequest,
@@ -13,13 +11,8 @@ import {
 import { cancelRequest } from '../store/change-request-review.ts'
 import type { Database } from '../store/database.ts'
 import type { ScheduleGuards } from '../store/schedule-guards.ts'
-import { identityOf } from '../temporal/identity.ts'
 import { Command, createCommands } from './commands.ts'
-
-/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
-const WAIT_AT_MOST_MS = 2_000
-/** Below the heartbeat timeout of 2 s, above the second that is usually waited: a heartbeat is a write at the server. */
-const HEARTBEAT_MS = 1_200
+import { fireWhenDue } from './last-second.ts'
 
 export interface ChangeRequestRow extends UntilRow {
   /** Of a request about a single flag, else empty. */
@@ -40,7 +33,7 @@ export function createChangeRequestActivities({
   client: Client
   guards: ScheduleGuards
 }) {
-  const { carryOut, decide } = createCommands({ db, client })
+  const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The request as its workflow needs to know it; suspended first, when something stands against it. */
     async readChangeRequest(requestId: string): Promise<ChangeRequestRow> {
@@ -50,23 +43,14 @@ export function createChangeRequestActivities({
     },
 
     /**
-     * Waits the last second in this process, and applies it. Returns the request's state once nothing waits any more, null when it
-     * is not due yet, or waits for somebody.
+     * Applies it when it is due. Returns the request's state once nothing waits any more, null when it is not due yet, or waits
+     * for somebody.
      */
     async applyChangeRequest(requestId: string): Promise<string | null> {
-      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
-      try {
-        for (;;) {
-          const progress = await readRequestProgress(db, requestId)
-          const { final, status, dueInMs } = toRow(progress)
-          if (final) return status
-          if (dueInMs === null || dueInMs > WAIT_AT_MOST_MS) return null
-          if (dueInMs > 0) await sleep(Math.ceil(dueInMs))
-          await applyDueRequest(db, requestId, guards)
-        }
-      } finally {
-        clearInterval(beating)
-      }
+      return await fireWhenDue(
+        async () => toRow(await readRequestProgress(db, requestId)),
+        () => applyDueRequest(db, requestId, guards),
+      )
     },
 
     /** The signal `apply`. */
@@ -88,9 +72,7 @@ export function createChangeRequestActivities({
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so is the request. */
     async cancelledChangeRequest(requestId: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo())
-      const origin: Origin = { actor: identity, door: 'temporal', reason }
-      return await decide(origin, async (tx) => {
+      return await whenCancelled(async (tx, { identity }) => {
         await cancelRequest(tx, { id: requestId })
         return `The change request is cancelled: its workflow was cancelled by ${identity}.`
       })

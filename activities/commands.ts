@@ -14,7 +14,7 @@ export const Command = z.object({ by: Text.max(200).optional(), reason: Text.opt
 
 /** How activities carry out what operators ask of a workflow, by a signal or by cancelling it. */
 export function createCommands({ db, client }: { db: Database; client: Client }) {
-  return { carryOut, decide }
+  return { carryOut, whenCancelled, decide }
 
   /** Checks a signal's input and runs the store function behind it, with who and why for the event. */
   async function carryOut<Input extends z.infer<typeof Command>>(
@@ -31,6 +31,14 @@ export function createCommands({ db, client }: { db: Database; client: Client })
     const { by, reason } = parsed.data
     const actor = by ?? (await identityOf(client, activityInfo(), signal)).identity
     return await decide({ actor, door: 'signal', reason }, (tx) => work(tx, parsed.data))
+  }
+
+  /** Runs the store function behind the cancelling of a workflow, in the Web UI or by the CLI, in the name of who did it. */
+  async function whenCancelled(
+    work: (tx: Transaction, by: { identity: string; reason?: string }) => Promise<string>,
+  ): Promise<CommandResult> {
+    const by = await identityOf(client, activityInfo())
+    return await decide({ actor: by.identity, door: 'temporal', reason: by.reason }, (tx) => work(tx, by))
   }
 
   /**

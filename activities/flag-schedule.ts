@@ -1,19 +1,13 @@
-import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
+import { sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
-import type { Origin } from '../domain/event.ts'
 import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-schedule.ts'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { cancelSchedule, editSchedule, readProgress } from '../store/flag-schedules.ts'
 import type { ScheduleGuards } from '../store/schedule-guards.ts'
-import { identityOf } from '../temporal/identity.ts'
 import { Command, createCommands } from './commands.ts'
+import { beating, WAIT_AT_MOST_MS } from './last-second.ts'
 import type { Sweeper } from './sweeper.ts'
-
-/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
-const WAIT_AT_MOST_MS = 2_000
-/** Below the heartbeat timeout of 2 s, above the second that is usually waited: a heartbeat is a write at the server. */
-const HEARTBEAT_MS = 1_200
 
 export interface FlagScheduleRow extends UntilRow {
   flagKey: string
@@ -32,7 +26,7 @@ export interface FlagScheduleDependencies {
 }
 
 export function createFlagScheduleActivities({ db, sweeper, client, guards }: FlagScheduleDependencies) {
-  const { carryOut, decide } = createCommands({ db, client })
+  const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The schedule as its workflow needs to know it. */
     async readFlagSchedule(scheduleId: string): Promise<FlagScheduleRow> {
@@ -49,8 +43,7 @@ export function createFlagScheduleActivities({ db, sweeper, client, guards }: Fl
      * it is not due any more.
      */
     async applyDueChanges(scheduleId: string): Promise<string | null> {
-      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
-      try {
+      return await beating(async () => {
         for (let missed = false; ; missed = true) {
           const progress = await readProgress(db, scheduleId)
           if (!progress) return 'deleted'
@@ -63,9 +56,7 @@ export function createFlagScheduleActivities({ db, sweeper, client, guards }: Fl
           // One that is to be tried again has a new due time.
           if (outcome) return outcome.willRetryAt ? null : outcome.status
         }
-      } finally {
-        clearInterval(beating)
-      }
+      })
     },
 
     /** The signal `cancel`. */
@@ -86,9 +77,7 @@ export function createFlagScheduleActivities({ db, sweeper, client, guards }: Fl
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so is the schedule. */
     async cancelledFlagSchedule(scheduleId: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo())
-      const origin: Origin = { actor: identity, door: 'temporal', reason }
-      const answer = await decide(origin, async (tx) => {
+      const answer = await whenCancelled(async (tx, { identity }) => {
         await cancelSchedule(tx, { scheduleId })
         return `cancelled with its workflow by ${identity}`
       })

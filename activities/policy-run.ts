@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity'
+import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { Pace } from '../domain/policy-run.ts'
 import type { CommandResult } from '../domain/until.ts'
@@ -11,7 +11,6 @@ import { cancelRun, failRun, paceRun, resumeRun } from '../store/policy-run-cont
 import { findRun, type RunRow } from '../store/policy-runs.ts'
 import { claimSlice, completeRun, noteFailure, noteRate, openRanges } from '../store/policy-slices.ts'
 import { transaction } from '../store/transaction.ts'
-import { identityOf } from '../temporal/identity.ts'
 import type { RunState } from '../workflows/run.ts'
 import { Command, createCommands } from './commands.ts'
 
@@ -32,7 +31,7 @@ export interface PolicyRunDependencies {
 }
 
 export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRunDependencies) {
-  const { carryOut, decide } = createCommands({ db: scanDb, client })
+  const { carryOut, whenCancelled } = createCommands({ db: scanDb, client })
 
   return {
     /** The run as its workflow needs to know it. */
@@ -88,8 +87,7 @@ export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRun
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so is the run. */
     async cancelledPolicyRun(runId: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo())
-      const answer = await decide({ actor: identity, door: 'temporal', reason }, async (tx) => {
+      const answer = await whenCancelled(async (tx, { identity }) => {
         await cancelRun(tx, runId)
         return `cancelled with its workflow by ${identity}`
       })

@@ -19,6 +19,7 @@ import {
 } from '../store/reconcile.ts'
 import { migrationsToCheck, nudgeMigration, pauseTerminated } from '../store/reconcile-account-migrations.ts'
 import { nudgeRequest, requestsToCheck } from '../store/reconcile-change-requests.ts'
+import { gameplansToCheck, nudgeStoppedGameplan } from '../store/reconcile-gameplans.ts'
 import { nudgePlan, plansToCheck } from '../store/reconcile-plans.ts'
 import { type Transaction, transaction } from '../store/transaction.ts'
 import { CALL_DEADLINE_MS } from '../temporal/connection.ts'
@@ -138,6 +139,29 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       })
       if (nudged > 0) log.warn({ count: nudged }, 'Change requests had no workflow')
       return { looked: requests.length, nudged }
+    },
+
+    /**
+     * Starts the workflows of running gameplans that have none, and wakes those whose change request, release plan or schedule has
+     * come to an end.
+     */
+    async reconcileGameplans(): Promise<{ looked: number; nudged: number }> {
+      const gameplans = await gameplansToCheck(db)
+      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+      let nudged = 0
+      await pLimit(DESCRIBE_AT_ONCE).map(gameplans, async (gameplan) => {
+        heartbeat()
+        const status = gameplan.late
+          ? 'LATE'
+          : await statusOf(names.gameplan(gameplan.id)).catch((error) => {
+              log.warn({ err: error, gameplanId: gameplan.id }, 'Could not look at a workflow')
+              return 'RUNNING'
+            })
+        if (status === 'RUNNING' || !(await nudgeStoppedGameplan(db, gameplan, run))) return
+        if (!gameplan.late) log.warn({ gameplanId: gameplan.id, status }, 'A gameplan had no workflow')
+        nudged++
+      })
+      return { looked: gameplans.length, nudged }
     },
 
     /** Starts the workflows of migrations that have none; pauses those whose workflow was terminated while it moved accounts. */

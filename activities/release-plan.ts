@@ -1,7 +1,5 @@
-import { activityInfo, heartbeat, sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { z } from 'zod'
-import type { Origin } from '../domain/event.ts'
 import { Problem } from '../domain/problems.ts'
 import { Ulid } from '../domain/strategy.ts'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
@@ -9,13 +7,8 @@ import type { Database } from '../store/database.ts'
 import { approveMilestone, startMilestone } from '../store/milestones.ts'
 import { advancePlan, type PlanProgress, readPlanProgress } from '../store/release-plan-advance.ts'
 import { pausePlan, resumePlan } from '../store/release-plan-control.ts'
-import { identityOf } from '../temporal/identity.ts'
 import { Command, createCommands } from './commands.ts'
-
-/** An activity waits no longer than this for its due time; with more to go it hands back to the workflow's timer. */
-const WAIT_AT_MOST_MS = 2_000
-/** Below the heartbeat timeout of 2 s, above the second that is usually waited: a heartbeat is a write at the server. */
-const HEARTBEAT_MS = 1_200
+import { fireWhenDue } from './last-second.ts'
 
 export interface ReleasePlanRow extends UntilRow {
   flagKey: string
@@ -32,44 +25,19 @@ const Approve = Command.extend({ milestoneId: Ulid.optional() })
 export type ReleasePlanActivities = ReturnType<typeof createReleasePlanActivities>
 
 export function createReleasePlanActivities({ db, client }: { db: Database; client: Client }) {
-  const { carryOut, decide } = createCommands({ db, client })
+  const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The plan as its workflow needs to know it. */
     async readReleasePlan(planId: string): Promise<ReleasePlanRow> {
-      const progress = await readPlanProgress(db, planId)
-      if (!progress)
-        return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
-      const { status, dueAt, dueInMs, flagKey, environment } = progress
-      const final = status === 'completed'
-      return {
-        final,
-        status,
-        dueAt: dueAt?.toISOString() ?? '',
-        dueInMs,
-        summary: summaryOf(progress),
-        flagKey,
-        environment,
-      }
+      return toRow(await readPlanProgress(db, planId))
     },
 
-    /**
-     * Waits the last second in this process, and starts what is due. Returns the plan's status when it is final, null when
-     * nothing is due any more.
-     */
+    /** Starts what is due. Returns the plan's status when it is final, null when nothing is due any more. */
     async advanceReleasePlan(planId: string): Promise<string | null> {
-      const beating = setInterval(() => heartbeat(), HEARTBEAT_MS)
-      try {
-        for (;;) {
-          const progress = await readPlanProgress(db, planId)
-          if (!progress) return 'deleted'
-          if (progress.status === 'completed') return progress.status
-          if (progress.dueInMs === null || progress.dueInMs > WAIT_AT_MOST_MS) return null
-          if (progress.dueInMs > 0) await sleep(Math.ceil(progress.dueInMs))
-          await advancePlan(db, planId).catch(ifGone)
-        }
-      } finally {
-        clearInterval(beating)
-      }
+      return await fireWhenDue(
+        async () => toRow(await readPlanProgress(db, planId)),
+        () => advancePlan(db, planId).catch(ifGone),
+      )
     },
 
     /** The signal `start`. */
@@ -115,9 +83,7 @@ export function createReleasePlanActivities({ db, client }: { db: Database; clie
 
     /** The workflow was cancelled, in the Web UI or by the CLI: the plan is paused, and stays. */
     async cancelledReleasePlan(planId: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo())
-      const origin: Origin = { actor: identity, door: 'temporal', reason }
-      return await decide(origin, async (tx) => {
+      return await whenCancelled(async (tx, { identity, reason }) => {
         await pausePlan(tx, { planId }, reason ?? `its workflow was cancelled by ${identity}`)
         return `The plan is paused: its workflow was cancelled by ${identity}. The plan stays; resume it over HTTP.`
       })
@@ -130,7 +96,19 @@ function ifGone(error: unknown): void {
 }
 
 // Histories are kept and shown far from here, so no free text of people goes into them.
-function summaryOf({ flagKey, environment, active, milestones }: PlanProgress): string {
+function toRow(progress: PlanProgress | undefined): ReleasePlanRow {
+  if (!progress) {
+    return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
+  }
+  const { status, dueAt, dueInMs, flagKey, environment, active, milestones } = progress
   const where = active === null ? 'not started' : `milestone ${active} of ${milestones}`
-  return `\`${flagKey}\` (${environment}): ${where}`
+  return {
+    final: status === 'completed',
+    status,
+    dueAt: dueAt?.toISOString() ?? '',
+    dueInMs,
+    summary: `\`${flagKey}\` (${environment}): ${where}`,
+    flagKey,
+    environment,
+  }
 }

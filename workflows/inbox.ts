@@ -1,4 +1,11 @@
-import { ActivityFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow'
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  defineSignal,
+  isCancellation,
+  setHandler,
+} from '@temporalio/workflow'
 import type { CommandResult } from '../domain/until.ts'
 
 /** What signals leave for the workflow. Their handlers only note it, so that they cannot fail. */
@@ -28,6 +35,35 @@ export class Inbox {
   get hasNews(): boolean {
     return this.#nudged || this.#commands.length > 0
   }
+}
+
+/** The activity that carries out a signal of an operator, and what people read of it in the Web UI and the CLI. */
+type CommandSignal = [
+  activity: (id: string, command: unknown, nth: number) => Promise<CommandResult>,
+  description: string,
+  /** Nothing to carry out without input; others may come bare. */
+  needs?: 'input',
+]
+
+/** The inbox of the workflow of row `id`, open for the signal `nudge` and for `commands`, by the names of their signals. */
+export function openInbox(id: string, commands: Record<string, CommandSignal>): Inbox {
+  const inbox = new Inbox()
+  setHandler(defineSignal('nudge'), () => inbox.nudge(), {
+    description: 'Read the row again; sent after every change of it.',
+  })
+  for (const [name, [activity, description, needs]] of Object.entries(commands)) {
+    // The n-th of its name: the history says who sent it, should the command not.
+    let sent = 0
+    setHandler(
+      defineSignal<[unknown?]>(name),
+      (command) => {
+        const nth = sent++
+        inbox.push(() => activity(id, command ?? (needs ? undefined : {}), nth))
+      },
+      { description },
+    )
+  }
+  return inbox
 }
 
 /** Does `work`, and lets go of it when news arrive (then null): the row's lock decides between the two. */

@@ -33,6 +33,7 @@ describe('histories of open workflows', () => {
   it.each([
     ['accountMigration', ['nudge', 'pace', 'pause', 'resume', 'rollback', 'stop']],
     ['flagSchedule', ['cancel', 'nudge', 'reschedule']],
+    ['gameplan', ['cancel', 'merged', 'nudge', 'pause', 'resume', 'reverted']],
     ['policyRun', ['cancel', 'nudge', 'pace', 'resume']],
     ['releasePlan', ['approve', 'nudge', 'pause', 'resume', 'start']],
   ])('of %s are there for every signal and every way to end', async (type, expected) => {
