@@ -5,7 +5,7 @@ const USAGE =
   'npm run load -- [--seconds 60] [--clients 8] [--accounts 200] [--url http://127.0.0.1:3000] [--token …]   (Ctrl+C ends it early)'
 
 /** What the writer of a note knows of it: what was acknowledged last, or what may have happened when no answer came. */
-interface Known {
+export interface Known {
   accountId: string
   /** Bodies that a read may show; null: that it is gone. */
   possible: (string | null)[]
@@ -19,11 +19,14 @@ export interface LoadResult {
   wrong: number
   /** Requests that were answered with an error, or not at all. */
   failed: number
+  /** Every note that was acknowledged, by its id, and bodies of those whose creation was not answered. */
+  notes: ReadonlyMap<string, Known>
+  unanswered: ReadonlySet<string>
 }
 
 export interface LoadOptions {
-  /** base URL, e.g. `http://127.0.0.1:3000` */
-  url: string
+  /** base URLs, e.g. `http://127.0.0.1:3000`, asked in turn */
+  urls: string[]
   /** of an admin */
   token: string
   accountIds: string[]
@@ -37,11 +40,13 @@ export interface LoadOptions {
  * Creates, changes, reads and deletes notes of random accounts until the signal, and then reads every note back. Each note has
  * one writer, so that what it must say is known; a write without an answer may have happened, or not.
  */
-export async function load({ url, token, accountIds, clients, signal, onProgress }: LoadOptions): Promise<LoadResult> {
+export async function load({ urls, token, accountIds, clients, signal, onProgress }: LoadOptions): Promise<LoadResult> {
   const notes = new Map<string, Known>()
-  const result: LoadResult = { acknowledged: 0, lost: 0, wrong: 0, failed: 0 }
+  const unanswered = new Set<string>()
+  const result: LoadResult = { acknowledged: 0, lost: 0, wrong: 0, failed: 0, notes, unanswered }
+  let turn = 0
   const call = async (method: string, accountId: string, id?: string, body?: object, key?: string) => {
-    const answer = await fetch(`${url}/api/accounts/${accountId}/notes${id ? `/${id}` : ''}`, {
+    const answer = await fetch(`${urls[turn++ % urls.length]}/api/accounts/${accountId}/notes${id ? `/${id}` : ''}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -61,8 +66,10 @@ export async function load({ url, token, accountIds, clients, signal, onProgress
     if (what === 'create') {
       const accountId = pick(accountIds)
       const body = crypto.randomUUID()
+      unanswered.add(body)
       const answer = await call('POST', accountId, undefined, { title: 'Load', body }, crypto.randomUUID())
       if (answer.status !== 201) throw new Error(`POST answered ${answer.status}`)
+      unanswered.delete(body)
       notes.set(answer.body.id, { accountId, possible: [body] })
       mine.push(answer.body.id)
       result.acknowledged++
@@ -125,7 +132,7 @@ export async function load({ url, token, accountIds, clients, signal, onProgress
 }
 
 /** Ids of accounts, at most `limit`, the huge one of the demo among them. */
-async function accountsOf({ url, token }: Pick<LoadOptions, 'url' | 'token'>, limit: number): Promise<string[]> {
+async function accountsOf({ url, token }: { url: string; token: string }, limit: number): Promise<string[]> {
   const found: string[] = []
   for (let path: string | undefined = '/api/admin/accounts?limit=200'; path; ) {
     const answer: Response = await fetch(url + path, { headers: { authorization: `Bearer ${token}` } })
@@ -153,7 +160,7 @@ if (import.meta.main) {
   process.once('SIGINT', () => ending.abort())
   console.log(`Writing notes of ${accountIds.length} accounts for ${seconds} s; move them meanwhile.`)
   const { acknowledged, lost, wrong, failed } = await load({
-    ...{ url, token, accountIds, clients: clients as number, signal: ending.signal },
+    ...{ urls: [url], token, accountIds, clients: clients as number, signal: ending.signal },
     onProgress: (done, errors) =>
       process.stdout.isTTY && process.stdout.write(`\racknowledged ${done}, failed ${errors} `),
   })

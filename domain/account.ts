@@ -19,7 +19,7 @@ export type AccountMode = z.infer<typeof AccountMode>
 /** The modes that may follow a mode. */
 export const NEXT_MODES: Readonly<Record<AccountMode, readonly AccountMode[]>> = {
   off: ['ready'],
-  ready: ['migrating'],
+  ready: ['migrating', 'off'],
   migrating: ['done', 'rollback'],
   done: ['rollback'],
   rollback: ['off'],
@@ -54,7 +54,7 @@ export function rolesOf(mode: AccountMode): StoreRoles {
 
 /** The modes to walk through, one flip each, so that the account is migrating, or is no more. */
 export function pathTo(mode: AccountMode, isMigrating: boolean): AccountMode[] {
-  if (!isMigrating) return mode === 'migrating' ? ['rollback'] : []
+  if (!isMigrating) return mode === 'migrating' ? ['rollback'] : mode === 'ready' ? ['off'] : []
   if (mode === 'off') return ['ready', 'migrating']
   return mode === 'migrating' ? [] : ['migrating']
 }
@@ -77,9 +77,9 @@ export const Account = z
   .meta({ id: 'Account' })
 export type Account = z.infer<typeof Account>
 
-const IsMigrating = z
-  .boolean({ error: 'must be true or false' })
-  .meta({ description: 'true walks from off over ready to migrating; false, from migrating, is rollback' })
+const IsMigrating = z.boolean({ error: 'must be true or false' }).meta({
+  description: 'true walks from off over ready to migrating; false, from migrating, is rollback; from ready, off',
+})
 
 export const NewAccount = strict({ id: AccountId, name: Text.default(''), isMigrating: IsMigrating.default(false) })
 export type NewAccount = z.infer<typeof NewAccount>

@@ -54,7 +54,7 @@ export class NotInOrder extends Error {
 
 // How each mode goes on, in either direction.
 const FORWARD: Partial<Record<AccountMode, AccountMode>> = { off: 'ready', ready: 'migrating' }
-const BACK: Partial<Record<AccountMode, AccountMode>> = { ready: 'migrating', migrating: 'rollback', done: 'rollback' }
+const BACK: Partial<Record<AccountMode, AccountMode>> = { ready: 'off', migrating: 'rollback', done: 'rollback' }
 
 /**
  * Moves one account as far as the slice goes: flips it, sweeps it, verifies it, flips it again. Each step may be repeated.

@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
+import pg from 'pg'
 import type { AccountState } from '../domain/account.ts'
 import { NOTE_PROTOCOL, type NoteInstance } from '../domain/account-migration.ts'
 import type { Log } from '../runtime/log.ts'
-import { type Database, query } from './database.ts'
+import { type Database, isConnectionLost, query } from './database.ts'
 import { transaction } from './transaction.ts'
 
 /** How long an instance counts as live after its last heartbeat, and how often it sends one. */
@@ -61,31 +62,40 @@ export interface Registration {
 }
 
 /**
- * Registers this process as one that writes notes, and holds its lease.
+ * Registers this process as one that writes notes, and holds its lease. While the database cannot be reached, it is tried again:
+ * without it, no note is served either.
  *
- * @param believed what the process believes of an account, to say how far behind it is
  * @throws OldProtocol when it may not write notes any more
  */
 export async function registerInstance(options: {
   db: Database
-  /** Pool of a note store: its role is that of the process. */
-  notes: Database
+  /** Of a note store, which need not be there yet: its role is that of the process. */
+  notesUrl: string
   kind: NoteInstance['kind']
   build: string
+  /** What the process believes of an account, to say how far behind it is. */
   believed?: (accountId: string) => AccountState | undefined
+  /** Hears that a later generation has begun to move accounts: this process may not write notes any more. */
+  onRefused: (error: OldProtocol) => void
   log: Log
 }): Promise<Registration> {
-  const { db, notes, kind, build, believed, log } = options
-  const [row] = await query<{ role: string }>(notes, 'SELECT current_user::text AS role')
-  const instance = { id: crypto.randomUUID(), kind, build, protocol: NOTE_PROTOCOL, role: row?.role ?? '' }
+  const { db, notesUrl, kind, build, believed, onRefused, log } = options
+  const role = new pg.Client({ connectionString: notesUrl }).user ?? ''
+  const instance = { id: crypto.randomUUID(), kind, build, protocol: NOTE_PROTOCOL, role }
   const beat = async () => {
     const recent = believed ? await query<{ id: string; epoch: number }>(db, RECENT) : []
     const behind = recent.filter(({ id, epoch }) => (believed?.(id)?.epoch ?? epoch) < epoch)
     await holdLease(db, instance, behind.length)
   }
-  await beat()
+  await beat().catch((error) => {
+    if (!isConnectionLost(error)) throw error
+    log.warn({ err: error }, 'This instance could not be registered yet; trying again')
+  })
   const timer = setInterval(() => {
-    beat().catch((error) => log.error({ err: error }, 'The lease of this instance could not be renewed'))
+    beat().catch((error) => {
+      if (error instanceof OldProtocol) onRefused(error)
+      else log.error({ err: error }, 'The lease of this instance could not be renewed')
+    })
   }, HEARTBEAT_MS)
   timer.unref()
   return {

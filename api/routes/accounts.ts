@@ -81,7 +81,7 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
         tags,
         summary: 'Change an account, at once and for all processes',
         description:
-          '`mode` goes one step: off, ready, migrating, done; from migrating or done rollback, and from there off. `isMigrating` walks from off to migrating, or from migrating to rollback. Notes are moved by a sweep, or when they are written.',
+          '`mode` goes one step: off, ready, migrating, done; from migrating or done rollback, and from there off; from ready back to off. `isMigrating` walks from off to migrating, or from migrating to rollback. Notes are moved by a sweep, or when they are written.',
         params: ofAccount,
         querystring: strict(reasonQuery),
         headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),

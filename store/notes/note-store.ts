@@ -38,6 +38,8 @@ export interface IdRange {
  * @throws Fenced from everything but `raise`
  */
 export interface NoteStore {
+  /** What is here of one id. */
+  get(account: AccountState, id: string): Promise<Copy | null>
   /** The copies of these ids, those that there are. */
   find(account: AccountState, ids: string[]): Promise<Copy[]>
   /** Copies above `after` in the order of ids: at least `limit` notes, or to where it says. */

@@ -83,8 +83,8 @@ export class NoteProxy {
 
   protected async find(account: AccountState, { source, destination }: Roles, id: string): Promise<Found> {
     // In this order: the other way round, a note that is moved in between would be in neither.
-    const [from = null] = source ? await source.find(account, [id]) : []
-    const [to = null] = await destination.find(account, [id])
+    const from = source && (await source.get(account, id))
+    const to = await destination.get(account, id)
     return { source: from, destination: to, now: newest(from, to) }
   }
 

@@ -10,9 +10,12 @@ export interface SweptBatch {
   after: string | null
 }
 
+/** A merge holds a lock for each key: 20 at once of 2,000 each found no more room in Postgres's table of locks. */
+const MERGED_AT_ONCE = 200
+
 /**
  * Moves up to `limit` notes, and the tombstones between them, from the account's source to its destination: read, take in
- * where newer, forget what the destination has. Three transactions; whoever dies between them leaves copies, and no gap.
+ * where newer, forget what the destination has. Several transactions; whoever dies between them leaves copies, and no gap.
  *
  * @throws Fenced when the account's epoch is another one: read the account again, then decide
  */
@@ -26,7 +29,10 @@ export async function sweepBatch(
   const [source, destination] = [storeOf(stores, roles.source), storeOf(stores, roles.destination)]
   const { copies, through } = await source.page(account, after, limit)
   if (copies.length === 0) return { moved: 0, differing: [], after: null }
-  const safe = new Set(await destination.merge(account, copies))
+  const safe = new Set<string>()
+  for (let n = 0; n < copies.length; n += MERGED_AT_ONCE) {
+    for (const id of await destination.merge(account, copies.slice(n, n + MERGED_AT_ONCE))) safe.add(id)
+  }
   const moved = await source.forget(
     account,
     copies.filter(({ id }) => safe.has(id)),

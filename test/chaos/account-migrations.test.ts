@@ -115,7 +115,7 @@ describe('accounts that move, in real processes', () => {
 
     older.kill('SIGSTOP')
     const ending = new AbortController()
-    const loading = load({ url, token, accountIds: everybody, clients: 4, signal: ending.signal })
+    const loading = load({ urls: [url], token, accountIds: everybody, clients: 4, signal: ending.signal })
     // It sleeps for longer than a lease: nobody waits for it any more.
     let begun = await call('POST', 'account-migrations', body)
     await expect

@@ -21,7 +21,7 @@ describe('a flip', () => {
       for (const wrong of all) {
         const allowed = {
           off: ['ready'],
-          ready: ['migrating'],
+          ready: ['migrating', 'off'],
           migrating: ['done', 'rollback'],
           done: ['rollback'],
           rollback: ['off'],
@@ -47,6 +47,11 @@ describe('a flip', () => {
     expect(await stateOf(id)).toMatchObject({ mode: 'migrating', epoch: 3 })
     await setMigrating(db, stores, id, false, alice)
     expect(await stateOf(id)).toMatchObject({ mode: 'rollback', epoch: 4 })
+    // One that died on the way to migrating has moved nothing: it goes straight back.
+    const halfway = await newAccount()
+    await change(halfway, 'ready')
+    await setMigrating(db, stores, halfway, false, alice)
+    expect(await stateOf(halfway)).toMatchObject({ mode: 'off', epoch: 3 })
   })
 
   it('is refused with one store', async () => {

@@ -16,6 +16,10 @@ export function createMemoryStore({ dense = true } = {}): MemoryStore {
   const store: MemoryStore = {
     epoch: 0,
     copies: new Map(),
+    async get(account, id) {
+      fenced(account)
+      return store.copies.get(id) ?? null
+    },
     async find(account, ids) {
       fenced(account)
       return inOrder().filter(({ id }) => ids.includes(id))

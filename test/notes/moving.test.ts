@@ -4,10 +4,12 @@ import { cleanUp } from '../../store/notes/clean-up.ts'
 import { refreshAccount, setMigrating } from '../../store/notes/flip.ts'
 import { Fenced, type NoteStore } from '../../store/notes/note-store.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
+import { cutRanges } from '../../store/notes/roles.ts'
 import { sweepBatch } from '../../store/notes/sweep.ts'
 import { summarize, verifyRange } from '../../store/notes/verify.ts'
 import { alice } from '../helpers/database.ts'
 import { openAccounts } from './moving-accounts.ts'
+import { random } from './random.ts'
 import { content, K1, K2 } from './world.ts'
 
 const { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAt } =
@@ -42,11 +44,7 @@ describe('moving an account', () => {
   })
 
   it('M8: stopped anywhere and rolled back, it holds what one that never moved holds after the same writes', async () => {
-    let state = 7
-    const pick = (below: number) => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-      return Math.floor((state / 2 ** 32) * below)
-    }
+    const pick = random(7)
     const ids = Array.from({ length: 12 }, (_, n) => `00000000-0000-4000-8000-0000000001${String(n).padStart(2, '0')}`)
     for (let round = 0; round < 6; round++) {
       const [moving, still] = [await newAccount(), await newAccount()]
@@ -79,6 +77,23 @@ describe('moving an account', () => {
       const [a, b] = [await summarize(stores, await stateOf(moving)), await summarize(stores, await stateOf(still))]
       expect(a.legacy).toEqual(b.legacy)
     }
+  })
+
+  it('in the biggest batches, side by side, without more locks than Postgres has room for', {
+    timeout: 60_000,
+  }, async () => {
+    const id = await newAccount()
+    await legacy.db.pool.query(
+      `INSERT INTO notes (account_id, id, title) SELECT $1, uuidv7(), 'one of many' FROM generate_series(1, 40000)`,
+      [id],
+    )
+    await setMigrating(db, stores, id, true, alice)
+    const account = await stateOf(id)
+    const cuts = await cutRanges(legacy.db, id, 20)
+    const swept = await Promise.all(
+      [null, ...cuts].map((after) => sweepBatch(stores, account, { after, limit: 2_000 })),
+    )
+    expect(swept.reduce((sum, { moved }) => sum + moved, 0)).toBe(40_000)
   })
 
   it('M6: no process acts in a mode that is not the one before, or after, that of another', async () => {

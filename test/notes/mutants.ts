@@ -18,8 +18,8 @@ const withoutTombstones = ({ copies, through }: CopyPage) => ({ copies: copies.f
 
 class DestinationFirst extends NoteProxy {
   override async find(account: AccountState, { source, destination }: Roles, id: string): Promise<Found> {
-    const [to = null] = await destination.find(account, [id])
-    const [from = null] = source ? await source.find(account, [id]) : []
+    const to = await destination.get(account, id)
+    const from = source && (await source.get(account, id))
     return { source: from, destination: to, now: from && from.version > (to?.version ?? 0) ? from : to }
   }
 }
@@ -28,7 +28,7 @@ class DestinationHitReturns extends NoteProxy {
   override async get(accountId: string, id: string): Promise<Copy | null> {
     return this.underEpoch(accountId, async (account) => {
       const roles = this.roles(account)
-      const [hit] = await roles.destination.find(account, [id])
+      const hit = await roles.destination.get(account, id)
       return hit?.note ? hit : (await this.find(account, roles, id)).now
     })
   }
@@ -88,7 +88,7 @@ class QueryStreamedSaveNewConfig extends NoteProxy {
 class EnsurePartitionSwitchedFromPopulated extends NoteProxy {
   override async put(account: AccountState, destination: NoteStore, found: Found, copy: Copy): Promise<boolean> {
     if (await super.put(account, destination, found, copy)) return true
-    const [there] = await destination.find(account, [copy.id])
+    const there = await destination.get(account, copy.id)
     const version = (there?.version ?? 0) + 1
     return destination.put(account, there?.version ?? 0, { ...copy, version })
   }
@@ -134,6 +134,7 @@ const told = (one: Scenario): Scenario => ({ ...one, told: true })
 export const ABLATIONS: Record<string, Mutant> = {
   'no fence': {
     variant: changed((store) => ({
+      get: (account, id) => store.get(believing(store, account), id),
       find: (account, ids) => store.find(believing(store, account), ids),
       page: (account, after, limit) => store.page(believing(store, account), after, limit),
       put: (account, expected, copy) => store.put(believing(store, account), expected, copy),
@@ -160,6 +161,7 @@ export const ABLATIONS: Record<string, Mutant> = {
   'destination read first': { variant: { proxy: DestinationFirst }, scenario: scenario(inLegacy, sweep, get) },
   'reads not fenced': {
     variant: changed((store) => ({
+      get: (account, id) => store.get(believing(store, account), id),
       find: (account, ids) => store.find(believing(store, account), ids),
       page: (account, after, limit) => store.page(believing(store, account), after, limit),
     })),

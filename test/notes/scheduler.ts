@@ -1,103 +1,103 @@
-/**
- * Runs several actors one step at a time, in an order that the caller chooses: an actor stands still before each of its
- * statements until it is told to go on. The actors are the product's own code; only their stores wait at the gate.
- */
-export interface Actor {
-  name: string
-  /** Its statements must go through `gate`. */
-  run(gate: Gate): Promise<void>
-}
+import type { NoteStore } from '../../store/notes/note-store.ts'
+import { answered, asked, beginMonitor, type Monitor } from './linearizability.ts'
+import {
+  type AccountRow,
+  accountOf,
+  type Port,
+  performOnAccount,
+  type Request,
+  referenceOf,
+  runOperation,
+  type Scenario,
+} from './world.ts'
 
-export interface Gate {
-  /** Waits until the actor may take its next step, then takes it. What it was answered is part of the state of the whole. */
-  step<T>(label: string, statement: () => Promise<T>): Promise<T>
-  /** The actor has forgotten all that it was answered, but for this. */
-  forget(but: string): void
-}
-
-interface Slot {
-  status: Status
-  /** All that it was answered. */
-  seen: string
+/** An operation that stands still before each of its statements, until it is told to go on. */
+interface Actor {
+  status: 'new' | 'waiting' | 'done' | 'crashed'
   go: () => void
   moved: () => void
 }
 
-type Status = 'new' | 'waiting' | 'done' | 'crashed'
+/**
+ * One interleaving of a scenario over real stores, a crash included now and then, drawn by `random` (below the number given).
+ * `epoch` is that of the account in both stores.
+ *
+ * @returns what a map could not have answered so, if there is such a thing
+ */
+export async function runOnce(
+  scenario: Scenario,
+  stores: { legacy: NoteStore; current: NoteStore },
+  epoch: number,
+  random: (below: number) => number,
+): Promise<string | undefined> {
+  const first = accountOf(scenario, epoch)
+  let row: AccountRow = { account: first, next: null }
+  let monitor: Monitor = beginMonitor(referenceOf(scenario))
+  const history: string[] = []
+  let crashed = false
 
-export class Schedule {
-  readonly #actors: Actor[]
-  readonly #slots: Slot[]
-  /** Steps taken so far: the time of the whole. */
-  clock = 0
-  crashes = 0
-  failure: unknown
-
-  constructor(actors: Actor[]) {
-    this.#actors = actors
-    this.#slots = actors.map(() => ({ status: 'new', seen: '', go: () => {}, moved: () => {} }))
-  }
-
-  /** Steps that can be taken now: `n` lets actor n go on, `~n` ends it where it stands. */
-  choices(mayCrash: boolean): number[] {
-    const able = this.#slots.flatMap(({ status }, n) => (status === 'new' || status === 'waiting' ? [n] : []))
-    const crashes =
-      mayCrash && this.crashes === 0 ? able.filter((n) => this.#slots[n]?.status === 'waiting').map((n) => ~n) : []
-    return [...able, ...crashes]
-  }
-
-  async take(choice: number): Promise<void> {
-    this.clock++
-    const n = choice < 0 ? ~choice : choice
-    const slot = this.#slots[n] as Slot
-    if (choice < 0) {
-      this.crashes++
-      slot.status = 'crashed'
-      slot.seen = ''
-      return
+  const perform = async (who: number, request: Request): Promise<unknown> => {
+    if (request.at === 'account') {
+      row = performOnAccount(row, request)
+      return request.method === 'read' ? row : undefined
     }
-    if (slot.status === 'new') await this.#until(slot, () => this.#start(n))
-    // The first statement is taken at once: an operation begins with it.
-    if ((slot.status as Status) === 'waiting') await this.#until(slot, slot.go)
+    if (request.at === 'caller') {
+      monitor =
+        request.method === 'asks' ? asked(monitor, who, request.args[0]) : answered(monitor, who, request.args[0])
+      history.push(`${who} ${request.method} ${JSON.stringify(request.args[0])}`)
+      return undefined
+    }
+    const { at, method, args } = request
+    return await (stores[at][method] as (...args: unknown[]) => Promise<unknown>)(...args)
   }
 
-  /** What each actor knows, by all that it was answered, and whether it has ended. */
-  state(): string {
-    return this.#slots.map(({ status, seen }) => `${status[0]}${seen}`).join('|')
+  const actors = scenario.operations.map((): Actor => ({ status: 'new', go: () => {}, moved: () => {} }))
+  const run = (who: number, actor: Actor) => {
+    const port: Port = {
+      async send(request) {
+        const isStep = request.at === 'legacy' || request.at === 'current' || request.method === 'publish'
+        if (!isStep) return await perform(who, request)
+        await new Promise<void>((go) => {
+          Object.assign(actor, { go, status: 'waiting' })
+          actor.moved()
+        })
+        return await perform(who, request)
+      },
+      forget: () => {},
+    }
+    const operation = scenario.operations[who] as Scenario['operations'][0]
+    void runOperation(operation, port, { first, told: scenario.told ?? false, variant: {} })
+      .catch((error: Error) => {
+        history.push(`${who} failed: ${error.stack}`)
+        monitor = []
+      })
+      .finally(() => {
+        actor.status = 'done'
+        actor.moved()
+      })
   }
-
-  #until(slot: Slot, begin: () => void): Promise<void> {
-    return new Promise((resolve) => {
-      slot.moved = resolve
+  const until = (actor: Actor, begin: () => void) =>
+    new Promise<void>((resolve) => {
+      actor.moved = resolve
       begin()
     })
-  }
 
-  #start(n: number): void {
-    const slot = this.#slots[n] as Slot
-    const step: Gate['step'] = async (label, statement) => {
-      await new Promise<void>((resolve) => {
-        slot.go = resolve
-        slot.status = 'waiting'
-        slot.moved()
-      })
-      try {
-        const result = await statement()
-        slot.seen += `;${label}=${JSON.stringify(result)}`
-        return result
-      } catch (error) {
-        slot.seen += `;${label}!${(error as Error).name}`
-        throw error
-      }
+  for (;;) {
+    const able = actors.filter(({ status }) => status === 'new' || status === 'waiting')
+    if (able.length === 0) break
+    const actor = able[random(able.length)] as Actor
+    // A crash is one choice among many steps.
+    if (!crashed && actor.status === 'waiting' && random(12) === 0) {
+      crashed = true
+      actor.status = 'crashed'
+      continue
     }
-    const end = () => {
-      slot.status = 'done'
-      slot.seen = ''
-      slot.moved()
-    }
-    this.#actors[n]?.run({ step, forget: (but) => (slot.seen = but) }).then(end, (error) => {
-      this.failure ??= error
-      end()
-    })
+    if (actor.status === 'new') await until(actor, () => run(actors.indexOf(actor), actor))
+    // The first statement is taken at once: an operation begins with it.
+    if (actor.status === 'waiting') await until(actor, actor.go)
   }
+  const reader = actors.length
+  const direct: Port = { send: (request) => perform(reader, request), forget: () => {} }
+  await runOperation({ kind: 'readAll' }, direct, { first, told: true, variant: {} })
+  return monitor.length > 0 ? undefined : history.join('\n')
 }

@@ -2,12 +2,10 @@ import { type AccountMode, type AccountState, rolesOf, type StoreName } from '..
 import { type Copy, newest } from '../../domain/note-copies.ts'
 import { Problem } from '../../domain/problems.ts'
 import { Fenced, type NoteStore, type NoteStores } from '../../store/notes/note-store.ts'
-import { type AccountSource, NoteProxy } from '../../store/notes/proxy.ts'
+import { NoteProxy } from '../../store/notes/proxy.ts'
 import { sweepBatch } from '../../store/notes/sweep.ts'
 import { summarize } from '../../store/notes/verify.ts'
-import type { Answer, Call, Entry, Reference } from './linearizability.ts'
-import type { MemoryStore } from './memory-store.ts'
-import type { Actor, Gate, Schedule } from './scheduler.ts'
+import type { Answer, Call, Reference } from './linearizability.ts'
 
 export const KEYS = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [string, string, string]
 export const [K1, K2, K3] = KEYS
@@ -49,174 +47,157 @@ export interface Scenario {
   told?: boolean
 }
 
-/** The stores, the account and the history of one run of a scenario. */
-export class World {
-  readonly history: Entry[] = []
-  readonly initial: Reference
+/** What an operation asks of the world. */
+export type Request =
+  /** A statement in a store. */
+  | { at: StoreName; method: keyof NoteStore; args: unknown[] }
+  /** A statement in the product's own database: the account, and the change that is under way. */
+  | { at: 'account'; method: 'read' }
+  | { at: 'account'; method: 'intend' | 'publish'; args: [AccountState] }
+  /** Whoever asked for the operation, and hears what came of it. */
+  | { at: 'caller'; method: 'asks'; args: [Call] }
+  | { at: 'caller'; method: 'hears'; args: [Answer] }
+
+/** The account's row. */
+export interface AccountRow {
   account: AccountState
-  next: AccountState | null = null
-  readonly #stores: { legacy: NoteStore; current: NoteStore }
-  readonly #variant: Variant
-  readonly #first: AccountState
-  #told: boolean
+  next: AccountState | null
+}
 
-  constructor(scenario: Scenario, stores: { legacy: NoteStore; current: NoteStore }, variant: Variant, epoch = 1) {
-    const { mode, legacy, current } = scenario
-    this.#stores = stores
-    this.#variant = variant
-    this.#told = scenario.told ?? false
-    this.account = this.#first = { accountId: 'acme', mode, isMigrating: mode === 'migrating', epoch }
-    const keys = new Set([...legacy, ...current].map(({ id }) => id))
-    const held = (copies: Copy[], id: string) => copies.find((copy) => copy.id === id) ?? null
-    this.initial = new Map(
-      [...keys].map((id) => {
-        const copy = newest(held(legacy, id), held(current, id)) as Copy
-        return [id, { value: copy.note?.title ?? null, version: copy.version }]
-      }),
-    )
+/** The road of an operation to the world; it sends one request at a time. */
+export interface Port {
+  send(request: Request): Promise<unknown>
+  /** The operation has forgotten all that it was answered, but for this. */
+  forget(but: string): void
+}
+
+/** What the account's row says after a request, and what it answers. */
+export function performOnAccount(row: AccountRow, request: Extract<Request, { at: 'account' }>): AccountRow {
+  if (request.method === 'read') return row
+  const [state] = request.args
+  if (request.method === 'intend') return { ...row, next: state }
+  // Only the first publishes.
+  return row.next?.epoch === state.epoch ? { account: state, next: null } : row
+}
+
+/** What the account is at the beginning. */
+export const accountOf = ({ mode }: Scenario, epoch: number): AccountState => ({
+  accountId: 'acme',
+  mode,
+  isMigrating: mode === 'migrating',
+  epoch,
+})
+
+/** What a map holds that holds the same. */
+export function referenceOf({ legacy, current }: Scenario): Reference {
+  const held = (copies: Copy[], id: string) => copies.find((copy) => copy.id === id) ?? null
+  return KEYS.flatMap((id) => {
+    const copy = newest(held(legacy, id), held(current, id))
+    return copy ? [{ id, value: copy.note?.title ?? null, version: copy.version }] : []
+  })
+}
+
+/** Runs one operation of the product to its end. `first` is what its process believes of the account. */
+export async function runOperation(
+  operation: Operation | { kind: 'readAll' },
+  port: Port,
+  { first, told, variant }: { first: AccountState; told: boolean; variant: Variant },
+): Promise<void> {
+  const stores = { legacy: storeThrough(port, 'legacy'), current: storeThrough(port, 'current') }
+  if (operation.kind === 'flip') return flip(stores, operation.to, port, first, variant)
+  if (operation.kind === 'sweep') return sweep(stores, 1, port, first, variant)
+  if (operation.kind === 'cleanUp') return cleanUp(stores, port, first, variant)
+  const proxy = new (variant.proxy ?? NoteProxy)(stores, {
+    load: async () => (told ? (await readRow(port)).account : first),
+    refresh: () => completeFlip(stores, port),
+  })
+  const ask = async (call: Call) => {
+    await port.send({ at: 'caller', method: 'asks', args: [call] })
+    const answer = await answerTo(proxy, call)
+    await port.send({ at: 'caller', method: 'hears', args: [answer] })
+    return answer
   }
-
-  actor(operation: Operation, schedule: () => Schedule): Actor {
-    return {
-      name: operation.kind,
-      run: async (gate) => {
-        const stores = this.#gated(gate)
-        if (operation.kind === 'flip') return this.#flip(stores, operation.to, gate)
-        if (operation.kind === 'sweep') return this.#sweep(stores, 1, gate)
-        if (operation.kind === 'cleanUp') return this.#cleanUp(stores, gate)
-        const proxy = this.#proxy(stores, gate)
-        if (operation.kind === 'list') {
-          for (let after: string | null | undefined; after !== null; ) {
-            const call = { kind: 'page', after: after ?? null, limit: operation.limit } as const
-            const answer = await this.#ask(proxy, call, schedule())
-            after = answer.kind === 'page' ? answer.next : null
-            gate.forget(`page after ${after}`)
-          }
-        } else await this.#ask(proxy, operation, schedule())
-      },
-    }
-  }
-
-  /** Reads everything when nothing moves any more, by a process that has just begun. */
-  async readAll(clock: number): Promise<void> {
-    const direct: Gate = { step: (_, statement) => statement(), forget: () => {} }
-    this.#told = true
-    const proxy = this.#proxy(this.#gated(direct), direct)
-    const at = { clock: clock + 1 }
-    for (const id of KEYS) await this.#ask(proxy, { kind: 'get', id }, at)
+  const list = async (limit: number) => {
     for (let after: string | null | undefined; after !== null; ) {
-      const answer = await this.#ask(proxy, { kind: 'page', after: after ?? null, limit: 1 }, at)
+      const answer = await ask({ kind: 'page', after: after ?? null, limit })
       after = answer.kind === 'page' ? answer.next : null
+      port.forget(`page after ${after}`)
     }
   }
+  if (operation.kind === 'list') await list(operation.limit)
+  else if (operation.kind === 'readAll') {
+    for (const id of KEYS) await ask({ kind: 'get', id })
+    await list(1)
+  } else await ask(operation)
+}
 
-  /** What was answered when, as far as it matters for what comes: which entries had ended before which began. */
-  order(): string {
-    return this.history
-      .map((entry) => {
-        const before = this.history.flatMap((other, n) => (other.answer && other.answered < entry.asked ? [n] : []))
-        return `${JSON.stringify(entry.call)}${JSON.stringify(entry.answer)}<${before}`
-      })
-      .sort()
-      .join()
-  }
+const readRow = (port: Port) => port.send({ at: 'account', method: 'read' }) as Promise<AccountRow>
 
-  async #ask(proxy: NoteProxy, call: Call, schedule: { clock: number }): Promise<Answer> {
-    const entry: Entry = { call, asked: schedule.clock, answered: Number.POSITIVE_INFINITY }
-    this.history.push(entry)
-    entry.answer = await answerTo(proxy, call)
-    entry.answered = ++schedule.clock
-    schedule.clock++
-    return entry.answer
-  }
-
-  #gated(gate: Gate): { legacy: NoteStore; current: NoteStore } {
-    const wrap = (name: StoreName) => {
-      const store = this.#variant.store?.(this.#stores[name], name) ?? this.#stores[name]
-      return new Proxy(store, {
-        get:
-          (_, method: keyof NoteStore) =>
-          async (...args: unknown[]) => {
-            const statement = () => (store[method] as (...args: unknown[]) => Promise<unknown>)(...args)
-            // What changes nothing, now or later, comes at any time: no step of its own.
-            if (method === 'raise' && this.#isRaised(name, args[1] as number)) return
-            const result = await gate.step(`${name}.${method}`, statement)
-            // It reads everything again.
-            if (method === 'put' && result === false) gate.forget(`lost in epoch ${(args[0] as AccountState).epoch}`)
-            return result
-          },
-      })
+function storeThrough(port: Port, at: StoreName): NoteStore {
+  const get =
+    (_: object, method: keyof NoteStore) =>
+    async (...args: unknown[]) => {
+      const result = await port.send({ at, method, args })
+      // It reads everything again.
+      if (method === 'put' && result === false) port.forget(`lost in epoch ${(args[0] as AccountState).epoch}`)
+      return result
     }
-    return { legacy: wrap('legacy'), current: wrap('current') }
-  }
+  return new Proxy({}, { get }) as NoteStore
+}
 
-  #isRaised(name: StoreName, epoch: number): boolean {
-    const { epoch: reached } = this.#stores[name] as Partial<MemoryStore>
-    return reached !== undefined && reached >= epoch
-  }
-
-  #proxy(stores: NoteStores, gate: Gate): NoteProxy {
-    const accounts: AccountSource = {
-      load: async () => (this.#told ? this.account : this.#first),
-      refresh: async () => {
-        await this.#complete(stores, gate)
-        gate.forget(`epoch ${this.account.epoch}`)
-        return this.account
-      },
-    }
-    return new (this.#variant.proxy ?? NoteProxy)(stores, accounts)
-  }
-
-  async #complete(stores: NoteStores, gate: Gate): Promise<void> {
-    const { next } = this
-    if (!next) return
+async function completeFlip(stores: NoteStores, port: Port): Promise<AccountState> {
+  const { next } = await readRow(port)
+  if (next) {
     await stores.legacy.raise(next.accountId, next.epoch)
     await stores.current?.raise(next.accountId, next.epoch)
-    if (this.next?.epoch !== next.epoch) return
-    await gate.step('publish', async () => {
-      if (this.next?.epoch !== next.epoch) return
-      this.account = next
-      this.next = null
-    })
-  }
-
-  async #flip(stores: NoteStores, to: AccountMode, gate: Gate): Promise<void> {
-    const from = this.account
-    const { source } = rolesOf(from.mode)
-    if (rolesOf(to).source === null && source !== null && to !== from.mode) {
-      await this.#sweep(stores, 10, gate)
-      const held = await summarize(stores, from).catch(() => null)
-      if (!held) return
-      const left = held[source]
-      if (this.#variant.flip !== 'no-check' && left && left.notes + left.tombstones > 0) return
-    }
-    if (this.account.epoch !== from.epoch || this.next) return
-    this.next = { accountId: from.accountId, mode: to, isMigrating: to === 'migrating', epoch: from.epoch + 1 }
-    await this.#complete(stores, gate)
-  }
-
-  async #sweep(stores: NoteStores, limit: number, gate: Gate): Promise<void> {
-    const sweep = this.#variant.sweep ?? sweepBatch
-    try {
-      for (let after: string | null | undefined; after !== null; ) {
-        after = (await sweep(stores, this.#first, { after: after ?? null, limit })).after
-        gate.forget(`swept to ${after}`)
-      }
-    } catch (error) {
-      if (!(error instanceof Fenced)) throw error
+    if ((await readRow(port)).next?.epoch === next.epoch) {
+      await port.send({ at: 'account', method: 'publish', args: [next] })
     }
   }
+  const { account } = await readRow(port)
+  port.forget(`the account is ${JSON.stringify(account)}`)
+  return account
+}
 
-  async #cleanUp(stores: NoteStores, gate: Gate): Promise<void> {
-    if (this.#variant.cleanUp !== 'at-any-time') {
-      if (rolesOf(this.account.mode).source !== null) return
-      await this.#flip(stores, this.account.mode, gate)
-    }
-    const { destination } = rolesOf(this.account.mode)
-    await stores[destination]?.dropTombstones(this.account, 10).catch((error) => {
-      if (!(error instanceof Fenced)) throw error
-    })
+async function flip(stores: NoteStores, to: AccountMode, port: Port, first: AccountState, variant: Variant) {
+  const { account: from } = await readRow(port)
+  const { source } = rolesOf(from.mode)
+  if (rolesOf(to).source === null && source !== null && to !== from.mode) {
+    await sweep(stores, 10, port, first, variant)
+    const held = await summarize(stores, from).catch(() => null)
+    if (!held) return
+    const left = held[source]
+    if (variant.flip !== 'no-check' && left && left.notes + left.tombstones > 0) return
   }
+  const { account, next } = await readRow(port)
+  if (account.epoch !== from.epoch || next) return
+  const intended = { accountId: from.accountId, mode: to, isMigrating: to === 'migrating', epoch: from.epoch + 1 }
+  await port.send({ at: 'account', method: 'intend', args: [intended] })
+  await completeFlip(stores, port)
+}
+
+async function sweep(stores: NoteStores, limit: number, port: Port, account: AccountState, variant: Variant) {
+  try {
+    for (let after: string | null | undefined; after !== null; ) {
+      after = (await (variant.sweep ?? sweepBatch)(stores, account, { after: after ?? null, limit })).after
+      port.forget(`swept to ${after}`)
+    }
+  } catch (error) {
+    if (!(error instanceof Fenced)) throw error
+  }
+}
+
+async function cleanUp(stores: NoteStores, port: Port, first: AccountState, variant: Variant): Promise<void> {
+  const { account } = await readRow(port)
+  if (variant.cleanUp !== 'at-any-time') {
+    if (rolesOf(account.mode).source !== null) return
+    await flip(stores, account.mode, port, first, variant)
+  }
+  const { account: now } = await readRow(port)
+  const { destination } = rolesOf(now.mode)
+  await stores[destination]?.dropTombstones(now, 10).catch((error) => {
+    if (!(error instanceof Fenced)) throw error
+  })
 }
 
 async function answerTo(proxy: NoteProxy, call: Call): Promise<Answer> {

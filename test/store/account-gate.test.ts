@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { freePort } from '../../dev/ports.ts'
 import { Problem } from '../../domain/problems.ts'
 import { oldInstances, passGate } from '../../store/account-gate.ts'
-import { holdLease, listInstances, OldProtocol } from '../../store/note-instances.ts'
+import { admitOlderBuilds } from '../../store/admit.ts'
+import { openDatabase } from '../../store/database.ts'
+import { holdLease, listInstances, OldProtocol, registerInstance } from '../../store/note-instances.ts'
 import { isFenced } from '../../store/notes/fence.ts'
-import { createTestDatabase, one, openTestDatabase } from '../helpers/database.ts'
+import { makeAccounts } from '../../store/notes/import.ts'
+import { createTestDatabase, one, openTestDatabase, quiet } from '../helpers/database.ts'
+import { startLossyProxy, through } from '../helpers/lossy-proxy.ts'
 import { createOlderBuild, createTestNoteStores } from '../notes/stores.ts'
 
 const instance = (protocol: number, id: string = crypto.randomUUID()) => ({
@@ -118,5 +123,79 @@ describe('the gate', () => {
     const { create } = await createOlderBuild(gate.legacy.url, gate.legacy.db)
     await create('acme', crypto.randomUUID(), 'late')
     expect((await refusal(gate)).message).toContain('could still write')
+  })
+})
+
+describe('older builds, when all accounts are off', () => {
+  const fencedOff = async () => {
+    const gate = await newGate()
+    const older = await createOlderBuild(gate.legacy.url, gate.legacy.db)
+    await older.client.end()
+    await passGate(gate.db, gate.notes)
+    await makeAccounts(gate.db, gate.notes, [{ id: 'acme', notes: 1 }], 'alice')
+    const mode = (to: string) => one(gate.db, `UPDATE accounts SET mode = $1 WHERE id = 'acme'`, [to])
+    return { ...gate, ...older, mode }
+  }
+
+  it('are let in again, and may register; not while an account is anything else', async () => {
+    const { db, notes, legacy, role, mode } = await fencedOff()
+    await mode('rollback')
+    await expect(admitOlderBuilds(db, notes, role)).rejects.toThrow('The account acme is rollback')
+    expect(await isFenced(legacy.db, role)).toBe(true)
+    await expect(holdLease(db, instance(0))).rejects.toThrow(OldProtocol)
+    await mode('off')
+    await admitOlderBuilds(db, notes, role)
+    expect(await isFenced(legacy.db, role)).toBe(false)
+    await holdLease(db, instance(0))
+    // The gate shuts them out again.
+    expect((await refusal({ db, notes, legacy, current: legacy })).message).toContain('protocol 0')
+  })
+
+  it('are shut out again when somebody begins to move an account meanwhile', async () => {
+    const { db, notes, legacy, role, mode } = await fencedOff()
+    const racing = new Proxy(legacy.db.pool, {
+      get: (pool, name) =>
+        name === 'query'
+          ? async (text: string, values?: unknown[]) => {
+              if (text.startsWith('GRANT')) await mode('ready')
+              return await pool.query(text, values)
+            }
+          : Reflect.get(pool, name),
+    })
+    const late = { ...notes, legacy: { ...legacy.db, pool: racing } }
+    await expect(admitOlderBuilds(db, late, role)).rejects.toThrow('The account acme is ready')
+    expect(await isFenced(legacy.db, role)).toBe(true)
+  })
+})
+
+describe('an instance', () => {
+  it('that starts before the database does is registered once that is there', async () => {
+    const url = await createTestDatabase()
+    const port = await freePort()
+    const db = openDatabase({ url: through({ port } as never, url), name: 'api', log: quiet })
+    const registration = await registerInstance({
+      ...{ db, notesUrl: 'postgres://writer@127.0.0.1:1/notes', kind: 'api', build: 'build-7', log: quiet },
+      onRefused: () => {},
+    })
+    const proxy = await startLossyProxy(Number(new URL(url).port), port)
+    const straight = openTestDatabase(url)
+    const instances = () => listInstances(straight)
+    await expect.poll(instances, { timeout: 15_000 }).toMatchObject([{ build: 'build-7', role: 'writer', live: true }])
+    await registration.stop()
+    expect(await instances()).toEqual([])
+    await db.pool.end()
+    proxy.close()
+  })
+
+  it('hears when a later generation has begun to move accounts', async () => {
+    const db = openTestDatabase(await createTestDatabase())
+    const refused = Promise.withResolvers<Error>()
+    const registration = await registerInstance({
+      ...{ db, notesUrl: 'postgres://writer@127.0.0.1/notes', kind: 'worker', build: 'build-7', log: quiet },
+      onRefused: refused.resolve,
+    })
+    await one(db, 'UPDATE note_protocol SET minimal = 99')
+    expect(await refused.promise).toBeInstanceOf(OldProtocol)
+    await registration.stop()
   })
 })
