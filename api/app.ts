@@ -7,7 +7,7 @@ import { type Config, scheduleSettings } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Database } from '../store/database.ts'
 import type { TemporalNames } from '../temporal/ids.ts'
-import { authorize, createVerifier } from './auth.ts'
+import { authorize, createVerifier, requireDryRun } from './auth.ts'
 import { followLive } from './live.ts'
 import { registerMetrics } from './metrics.ts'
 import type { NoteAccess } from './notes.ts'
@@ -27,6 +27,9 @@ import { flagReleaseRoutes } from './routes/flag-releases.ts'
 import { flagScheduleRoutes } from './routes/flag-schedules.ts'
 import { flagRoutes } from './routes/flags.ts'
 import { freezeRoutes } from './routes/freezes.ts'
+import { gameplanPatchRoutes } from './routes/gameplan-patches.ts'
+import { gameplanRoutes } from './routes/gameplans.ts'
+import { githubWebhookRoutes } from './routes/github-webhook.ts'
 import { healthRoutes, type TemporalHealth } from './routes/health.ts'
 import { mediaItemRoutes } from './routes/media-items.ts'
 import { metricRoutes } from './routes/metrics.ts'
@@ -145,6 +148,7 @@ export async function build({
   await app.register(
     async (admin) => {
       admin.addHook('onRequest', authorize(verify))
+      admin.addHook('preValidation', requireDryRun)
       await admin.register(flagRoutes({ db }))
       await admin.register(strategyRoutes({ db }))
       await admin.register(segmentRoutes({ db }))
@@ -167,23 +171,28 @@ export async function build({
       await admin.register(whatIfRoutes({ db, guards }))
       await admin.register(scheduleHealthRoutes({ db }))
       await admin.register(outboxRoutes({ db }))
+      await admin.register(gameplanRoutes({ db, names }))
+      await admin.register(gameplanPatchRoutes({ db, names }))
       await admin.register(catalogPolicyRoutes({ db }))
       await admin.register(policyRunRoutes({ db, scanDb, names }))
       await admin.register(mediaItemRoutes({ db }))
       await admin.register(apiKeyRoutes({ db }))
       await admin.register(accountRoutes({ db, notes }))
       await admin.register(accountMigrationRoutes({ db, notes, names }))
-      await admin.register(evaluationRoutes({ configuration }))
+      await admin.register(evaluationRoutes({ db, configuration }))
     },
     { prefix: '/api/admin' },
   )
   await app.register(
     async (accounts) => {
-      accounts.addHook('onRequest', authorize(createVerifier(config)))
+      accounts.addHook('onRequest', authorize(verify))
       await accounts.register(noteRoutes({ notes }))
     },
     { prefix: '/api/accounts' },
   )
+  await app.register(githubWebhookRoutes({ db, secret: config.INTERLOCK_GITHUB_WEBHOOK_SECRET }), {
+    prefix: '/api/webhooks',
+  })
   await app.register(catalogRoutes({ db }), { prefix: '/api/catalog' })
   await app.register(ofrepRoutes({ configuration }), { prefix: '/ofrep/v1' })
   await registerWeb(app)

@@ -15,6 +15,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
   }
+  interface FastifyContextConfig {
+    /** Of a POST: it changes nothing, ever or with `dryRun` in its body; viewers may send it. */
+    changesNothing?: true | 'with-dry-run'
+  }
 }
 
 // The others are of the identity provider: its keys cannot be fetched or read, and no token is to blame.
@@ -41,7 +45,7 @@ export function createVerifier(config: Config): Verify {
 }
 
 /**
- * Who a token speaks for: `admin` may do everything, `viewer` may read. The claim is `role`, or one of `roles`.
+ * Who a token speaks for: `admin` may do everything, `viewer` may read, and send what changes nothing. The claim is `role`, or one of `roles`.
  *
  * @throws Problem `unauthorized`, `forbidden` without a role, `unavailable` when the keys cannot be read
  */
@@ -67,12 +71,21 @@ export function authorize(verify: Verify) {
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     const token = given ?? sessionToken(request)
     if (!token) throw new Problem('unauthorized', 'Send a token: `Authorization: Bearer …`.')
-    const reads = request.method === 'GET' || request.method === 'HEAD'
-    if (!given && !reads) requireSameOrigin(request)
+    const safe = request.method === 'GET' || request.method === 'HEAD'
+    if (!given && !safe) requireSameOrigin(request)
     const principal = await identify(verify, token)
-    if (principal.role === 'viewer' && !reads) {
-      throw new Problem('forbidden', 'This needs the role admin; the token has viewer.')
-    }
+    if (principal.role === 'viewer' && !safe && !request.routeOptions.config.changesNothing) throw needsAdmin()
     request.principal = principal
   }
+}
+
+/** A hook for `/api/admin`, once the body is read: what changes nothing only in a dry run is one, if a viewer asks. */
+export async function requireDryRun({ principal, routeOptions, body }: FastifyRequest): Promise<void> {
+  if (principal.role !== 'viewer' || routeOptions.config.changesNothing !== 'with-dry-run') return
+  if ((body as { dryRun?: unknown } | null | undefined)?.dryRun !== true)
+    throw needsAdmin(' A dry run does not: `"dryRun": true`.')
+}
+
+function needsAdmin(otherwise = ''): Problem {
+  return new Problem('forbidden', `This needs the role admin; the token has viewer.${otherwise}`)
 }

@@ -32,14 +32,13 @@ const notes = noteStores && {
 const registration =
   notes &&
   (await registerInstance({
-    ...{
-      db,
-      notes: notes.databases.legacy,
-      kind: 'api',
-      build: config.INTERLOCK_WORKER_BUILD_ID ?? 'unversioned',
-      log,
-    },
+    db,
+    notesUrl: config.NOTES_LEGACY_URL as string,
+    kind: 'api',
+    build: config.INTERLOCK_WORKER_BUILD_ID ?? 'unversioned',
     believed: notes.accounts.believed,
+    onRefused,
+    log,
   }))
 
 const app = await build({
@@ -62,3 +61,8 @@ onShutdown(log, async () => {
   await Promise.all([db.pool.end(), scanDb.pool.end()])
   await connection.close()
 })
+
+function onRefused(error: Error): void {
+  log.fatal({ err: error }, 'This build may not write notes any more')
+  process.exit(1)
+}

@@ -44,6 +44,11 @@ export function writeProblems(...codes: ProblemCode[]) {
   )
 }
 
+/** Responses of a route that writes what an environment may take by change requests only. */
+export function gatedProblems(...codes: ProblemCode[]) {
+  return writeProblems('change-request-required', ...codes)
+}
+
 function describeProblems(codes: ProblemCode[]) {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status)
   return Object.fromEntries(

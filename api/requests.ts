@@ -33,6 +33,9 @@ export const reasonQuery = {
   reason: Text.optional().meta({ description: 'Why; kept with the event' }),
 }
 
+/** Query of a write in an environment. */
+export const writeQuery = { ...environmentQuery, ...reasonQuery }
+
 /** Headers of every write; `If-Match` where what is written has an ETag. */
 export const idempotencyHeader = {
   'idempotency-key': z
@@ -50,6 +53,10 @@ export const ifMatchHeader = {
     .optional()
     .meta({ description: 'ETag that the change is meant for; refused when it has changed since' }),
 }
+
+export const editHeaders = z.object({ ...idempotencyHeader, ...ifMatchHeader })
+
+export const etag = (version: number) => ({ etag: `"${version}"` })
 
 /** The revision or version that the caller believes in. */
 export function expectedVersion(headers: { 'if-match'?: string | undefined }): number | undefined {

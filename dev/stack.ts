@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { loadDemo } from './demo.ts'
 import { loadDemoAccounts } from './demo-accounts.ts'
 import { loadDemoCatalog } from './demo-catalog.ts'
+import { loadDemoGameplan } from './demo-gameplan.ts'
 import { loadDemoPlan } from './demo-plan.ts'
 import { createPidsFile, endLeftovers } from './leftovers.ts'
 import { lockDataDir } from './lock.ts'
@@ -173,9 +174,11 @@ export function createStack({ settings, env, say, print, onGiveUp }: StackOption
       if (!existsSync(dataDir.demoLoaded)) {
         const made = await loadDemo(api)
         const planned = await loadDemoPlan(api)
+        const gameplan = await loadDemoGameplan(api)
         await writeFile(dataDir.demoLoaded, `${new Date().toISOString()}\n`)
         if (made.length > 0) say(`Demo flags: ${made.join(', ')} (INTERLOCK_DEMO=0 for none)`)
         if (planned) say(`Demo release plan of ${planned}: at a tenth; at half in 30 s, then it waits for an approval`)
+        if (gameplan) say('Demo gameplan watch-later: two of five patches are merged, its flag is created')
       }
       const madeFrom = Date.now()
       const moving = await loadDemoAccounts(childEnv)

@@ -5,7 +5,7 @@ import { Instant } from './flag.ts'
 export interface Origin {
   /** Subject of the token, identity of the operator, or `interlock` for what the product does by itself. */
   actor: string
-  door: 'http' | 'signal' | 'temporal' | 'schedule' | 'change-request'
+  door: 'http' | 'signal' | 'temporal' | 'schedule' | 'change-request' | 'gameplan'
   reason?: string | undefined
   requestId?: string | undefined
 }
@@ -70,6 +70,20 @@ export const EventType = z.enum([
   'change-request-applied',
   'change-request-failed',
   'change-request-cancelled',
+  'gameplan-created',
+  'gameplan-revised',
+  'gameplan-started',
+  'gameplan-paused',
+  'gameplan-resumed',
+  'gameplan-cancelled',
+  'gameplan-completed',
+  'gameplan-patch-merged',
+  'gameplan-patch-skipped',
+  'gameplan-patch-reverted',
+  'gameplan-criterion-changed',
+  'gameplan-question-changed',
+  'gameplan-flag-changed',
+  'gameplan-flag-refused',
   'outbox-requeued',
   'policy-created',
   'policy-run-started',
@@ -124,7 +138,7 @@ export const Event = z
     policyVersion: z.int().nullable(),
     runId: z.uuid().nullable(),
     actor: z.string(),
-    door: z.enum(['http', 'signal', 'temporal', 'schedule', 'change-request']),
+    door: z.enum(['http', 'signal', 'temporal', 'schedule', 'change-request', 'gameplan']),
     reason: z.string().nullable(),
     requestId: z.string().nullable(),
     revision: z.int().nullable(),

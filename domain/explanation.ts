@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Environment, FlagKey } from './flag.ts'
+import { Environment, FlagKey, Instant } from './flag.ts'
 import { Dependency, Variant } from './strategy.ts'
 
 const problem = z.string().nullable().meta({ description: 'What is wrong with it, so that it matches nobody' })
@@ -51,7 +51,9 @@ export const Explanation = z
     flagKey: FlagKey,
     environment: Environment,
     configurationRevision: z.int().meta({ description: 'The configuration that it was evaluated by' }),
-    revision: z.int().nullable().meta({ description: "Of the flag's last change" }),
+    at: Instant.nullable().meta({ description: 'The other instant that was asked about; null: now' }),
+    certain: z.boolean().meta({ description: 'False of the future: what is pending may still be changed' }),
+    revision: z.int().nullable().meta({ description: "Of the flag's last change; null of another instant" }),
     enabled: z.boolean(),
     reason: z.enum(['not-found', 'disabled', 'dependency', 'rollout', 'no-strategies', 'strategy', 'no-match']),
     variant: z.string().meta({ description: '`disabled` when the flag is off or has none' }),

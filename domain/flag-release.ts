@@ -77,25 +77,6 @@ export function refuseMember({ releaseId }: { releaseId: string | null }): void 
   throw new Problem('schedule-part-of-release', why, { members: { releaseId } })
 }
 
-/**
- * Refuses a change of a release that is final, and tells the truth about it.
- *
- * @throws Problem `release-applied` (when, and as which revision), `release-failed`, `release-cancelled`
- */
-export function refuseFinalRelease(release: FlagRelease): void {
-  const { status, appliedAt, appliedRevision, errorMessage, updatedAt } = release
-  if (status === 'pending') return
-  if (status === 'applied') {
-    const truth = `It was applied at ${appliedAt}, as configuration revision ${appliedRevision}.`
-    throw new Problem('release-applied', truth, { members: { appliedAt, appliedRevision } })
-  }
-  if (status === 'failed') {
-    const truth = `It failed at ${updatedAt}: ${errorMessage}`
-    throw new Problem('release-failed', truth, { members: { failedAt: updatedAt, errorMessage } })
-  }
-  throw new Problem('release-cancelled', `It was cancelled at ${updatedAt}.`, { members: { cancelledAt: updatedAt } })
-}
-
 /** A refusal of one change of a release: it names the flag, and its fields are paths into the request. */
 export function ofChange(
   { code, message, fields, members }: Problem,

@@ -96,6 +96,15 @@ export const NewSchedule = strict({
 })
 export type NewSchedule = z.infer<typeof NewSchedule>
 
+export const SchedulePreviewed = strict({
+  ...NewSchedule.shape,
+  scheduleId: z
+    .uuid('must be the id of a pending schedule of this flag')
+    .optional()
+    .meta({ description: 'The pending schedule that would be moved or changed to this; a new one when none is named' }),
+})
+export type SchedulePreviewed = z.infer<typeof SchedulePreviewed>
+
 export const ScheduleEdit = strict({
   scheduledAt: DueTime.optional(),
   updates: ScheduleUpdates.optional(),

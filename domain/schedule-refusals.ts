@@ -4,6 +4,8 @@ import { Problem } from './problems.ts'
 /** How far in the past a due time may lie: clocks differ, and a request takes its time. */
 const PAST_TOLERANCE_MS = 60_000
 
+type Final = Pick<FlagSchedule, 'status' | 'appliedAt' | 'appliedRevision' | 'errorMessage' | 'updatedAt'>
+
 export interface FlagClock {
   /** The database's clock. */
   now: Date
@@ -37,19 +39,20 @@ export function refuseDueTime(scheduledAt: Date, sequence: number, { now, applie
 }
 
 /**
- * Refuses a change of a schedule that is final, and tells the truth about it.
+ * Refuses a change of a schedule, or a release, that is final, and tells the truth about it.
  *
- * @throws Problem `schedule-applied` (when, and as which revision), `schedule-failed`, `schedule-cancelled`
+ * @throws Problem `schedule-applied` (when, and as which revision), `schedule-failed`, `schedule-cancelled`; of a release, `release-…`
  */
-export function refuseFinal({ status, appliedAt, appliedRevision, errorMessage, updatedAt }: FlagSchedule): void {
+export function refuseFinal(what: 'schedule' | 'release', it: Final): void {
+  const { status, appliedAt, appliedRevision, errorMessage, updatedAt } = it
   if (status === 'pending') return
   if (status === 'applied') {
     const truth = `It was applied at ${appliedAt}, as configuration revision ${appliedRevision}.`
-    throw new Problem('schedule-applied', truth, { members: { appliedAt, appliedRevision } })
+    throw new Problem(`${what}-applied`, truth, { members: { appliedAt, appliedRevision } })
   }
   if (status === 'failed') {
     const truth = `It failed at ${updatedAt}: ${errorMessage}`
-    throw new Problem('schedule-failed', truth, { members: { failedAt: updatedAt, errorMessage } })
+    throw new Problem(`${what}-failed`, truth, { members: { failedAt: updatedAt, errorMessage } })
   }
-  throw new Problem('schedule-cancelled', `It was cancelled at ${updatedAt}.`, { members: { cancelledAt: updatedAt } })
+  throw new Problem(`${what}-cancelled`, `It was cancelled at ${updatedAt}.`, { members: { cancelledAt: updatedAt } })
 }

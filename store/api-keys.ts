@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { ApiKey, NewApiKey } from '../domain/api-key.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { type Page, type PageRequest, page, readCursor, UUID_CURSOR } from './page.ts'
 import { bumpRevision } from './revision.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -68,7 +68,7 @@ export async function listApiKeys(
   db: Database,
   { environment, limit, cursor }: PageRequest & { environment?: string | undefined },
 ): Promise<Page<ApiKey>> {
-  const [before] = readCursor(cursor, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) ?? []
+  const [before] = readCursor(cursor, UUID_CURSOR) ?? []
   const rows = await query<ApiKeyRow>(
     db,
     `SELECT ${COLUMNS} FROM api_keys WHERE ($1::text IS NULL OR environment = $1) AND ($2::uuid IS NULL OR id < $2)

@@ -21,6 +21,7 @@ import {
   loadRequest,
   lockRequest,
   moveRequest,
+  type NudgedRequest,
   type RequestAddress,
   requireState,
   validApprovals,
@@ -28,7 +29,7 @@ import {
 import { shown } from './change-requests.ts'
 import type { Database } from './database.ts'
 import { lockFlags } from './flags.ts'
-import { freezesAhead } from './release-plan-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
@@ -110,8 +111,7 @@ async function dueAtOf(from: Database | Transaction, { row }: Loaded): Promise<D
   if (override) return at
   // Overdue, it is held by a freeze of now, not by one that is over.
   const earliest = new Date(Math.max(at.getTime(), now.getTime()))
-  const freezes = await freezesAhead(from, { environment, next_at: null, now: earliest })
-  const free = firstFree(freezes, earliest.getTime())
+  const free = firstFree(await freezesSince(from, [environment], earliest), earliest.getTime())
   return free === earliest.getTime() ? at : new Date(free)
 }
 
@@ -262,12 +262,15 @@ function asPart(tx: Transaction, changeRequestId: string): Transaction {
 
 /** Other scheduled requests about the same flags: their workflows look whether this stands against them. */
 async function nudgeNeighbours(tx: Transaction, { row, changes }: Loaded): Promise<void> {
-  const neighbours = await tx.query<{ id: string }>(
-    `SELECT DISTINCT r.id FROM change_requests r JOIN change_request_changes c ON c.request_id = r.id
-     WHERE r.environment = $1 AND r.state = 'scheduled' AND r.id <> $2 AND c.flag_key = ANY ($3::text[]) ORDER BY r.id LIMIT 100`,
+  const neighbours = await tx.query<NudgedRequest & { flagKeys: string[] }>(
+    `SELECT r.id, r.environment, r.scheduled_at, r.version, (SELECT array_agg(DISTINCT c.flag_key)
+       FROM change_request_changes c WHERE c.request_id = r.id AND c.flag_key IS NOT NULL) AS "flagKeys"
+     FROM change_requests r WHERE r.environment = $1 AND r.state = 'scheduled' AND r.id <> $2 AND EXISTS (
+       SELECT 1 FROM change_request_changes c WHERE c.request_id = r.id AND c.flag_key = ANY ($3::text[]))
+     ORDER BY r.id LIMIT 100`,
     [row.environment, row.id, flagKeysOf(changes)],
   )
-  for (const { id } of neighbours) enqueueRequestNudge(tx, await loadRequest(tx, { id }), `/beside/${row.id}`)
+  for (const { flagKeys, ...neighbour } of neighbours) enqueueRequestNudge(tx, neighbour, flagKeys, `/beside/${row.id}`)
 }
 
 function ifGone(error: unknown): undefined {

@@ -5,8 +5,7 @@ import { ACTIONS, type Action, type ActionName, wishOf } from './change-request-
 import type { ChangeRow, Loaded } from './change-request-rows.ts'
 import type { Database } from './database.ts'
 import type { FlagAddress } from './flags.ts'
-import { ask } from './release-plan-rows.ts'
-import type { Transaction } from './transaction.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 export function actionNamed(name: string): Action {
   return ACTIONS[name as ActionName]

@@ -14,7 +14,7 @@ import {
   validApprovals,
 } from './change-request-rows.ts'
 import { refusePast, revokeStale, shown } from './change-requests.ts'
-import { freezesAhead } from './release-plan-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 type Move = Parameters<typeof moveRequest>[2]
@@ -147,8 +147,7 @@ export async function refuseFrozen(tx: Transaction, { row }: Loaded, at: Date, o
       fields: [{ field: 'query.reason', message: 'is needed with overrideFreeze=true' }],
     })
   }
-  const freezes = await freezesAhead(tx, { environment: row.environment, next_at: null, now: at })
-  const freeze = freezeAt(freezes, at.getTime())
+  const freeze = freezeAt(await freezesSince(tx, [row.environment], at), at.getTime())
   if (!freeze || override) return
   throw new Problem('frozen', `The environment "${row.environment}" is frozen until ${freeze.to}: ${freeze.reason}`, {
     fields: [{ field: 'query.overrideFreeze', message: 'must be true, with a reason; else wait until its end' }],

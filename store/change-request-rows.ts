@@ -8,12 +8,12 @@ import type {
 } from '../domain/change-request.ts'
 import { hashOf, touched } from '../domain/change-request-conflicts.ts'
 import type { EventType } from '../domain/event.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import { wishOf } from './change-request-actions.ts'
 import type { Database } from './database.ts'
-import { ask } from './release-plan-rows.ts'
 import { nudgeChangeRequest } from './tasks.ts'
-import type { Transaction } from './transaction.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 /** A request by its id alone, as its workflow knows it, or within an environment, as paths name it. */
 export interface RequestAddress {
@@ -100,13 +100,7 @@ export async function loadRequest(from: Database | Transaction, address: Request
 export async function lockRequest(tx: Transaction, address: RequestAddress, expected?: number): Promise<Loaded> {
   await tx.query('SELECT 1 FROM change_requests WHERE id = $1 FOR UPDATE', [address.id])
   const loaded = await loadRequest(tx, address)
-  const { version } = loaded.row
-  if (expected !== undefined && expected !== version) {
-    throw new Problem('revision-mismatch', `The change request is at version ${version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${version}", its ETag as it is now` }],
-      members: { version },
-    })
-  }
+  requireCurrent('The change request', { version: loaded.row.version }, expected)
   return loaded
 }
 
@@ -206,7 +200,7 @@ export async function moveRequest(
     ...(reason !== null && { why: reason }),
     ...data,
   })
-  if (waits(row.state) || waits(state)) enqueueRequestNudge(tx, after)
+  if (waits(row.state) || waits(state)) enqueueRequestNudge(tx, after.row, flagKeysOf(after.changes))
   return after
 }
 
@@ -214,10 +208,13 @@ function waits(state: ChangeRequestState): boolean {
   return state === 'scheduled' || state === 'suspended'
 }
 
+/** What its workflow is told of a request, and started with. */
+export type NudgedRequest = Pick<RequestRow, 'id' | 'environment' | 'scheduled_at' | 'version'>
+
 /** Sends a request's workflow on its way again; `because` tells one repair from another. */
-export function enqueueRequestNudge(tx: Transaction, { row, changes }: Loaded, because = ''): void {
+export function enqueueRequestNudge(tx: Transaction, row: NudgedRequest, flagKeys: string[], because = ''): void {
   const { id: requestId, environment, scheduled_at, version } = row
-  const [flagKey = null, ...others] = flagKeysOf(changes)
+  const [flagKey = null, ...others] = flagKeys
   tx.enqueueTriggerTask(
     `${requestId}/${version}`,
     nudgeChangeRequest,

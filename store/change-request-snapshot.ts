@@ -22,8 +22,8 @@ export async function snapshotOf(
   const snapshot = await action.read(tx, at, payload)
   const target = action.target(at, payload)
   const madeBefore = changes.some((earlier) => {
-    const { makes, target } = actionNamed(earlier.action)
-    return makes && target(at, earlier.payload) === action.target(at, payload)
+    const { makes, target: targetOf } = actionNamed(earlier.action)
+    return makes && targetOf(at, earlier.payload) === target
   })
   const { makes, wanted } = wishOf({ action: name, payload })
   if (makes && snapshot)

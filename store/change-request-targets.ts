@@ -2,9 +2,9 @@ import type { Snapshot } from '../domain/change-request-conflicts.ts'
 import type { Dependency, FlagVariant } from '../domain/strategy.ts'
 import type { Database } from './database.ts'
 import type { FlagAddress } from './flags.ts'
-import { ask, milestonesOf, progressionOf } from './release-plan-rows.ts'
+import { milestonesOf, progressionOf } from './release-plan-rows.ts'
 import { readCopies, readMilestoneStrategies, type StrategyCopy } from './strategy-rows.ts'
-import type { Transaction } from './transaction.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 type From = Database | Transaction
 

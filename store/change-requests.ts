@@ -26,8 +26,7 @@ import {
 } from './change-request-rows.ts'
 import { snapshotOf } from './change-request-snapshot.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
-import { ULID_CURSOR } from './release-plan-rows.ts'
+import { type Page, type PageRequest, page, readCursor, ULID_CURSOR } from './page.ts'
 import { newUlid } from './strategy-rows.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -50,23 +49,39 @@ export async function shown(from: Database | Transaction, loaded: Loaded): Promi
 
 export interface RequestFilter extends PageRequest {
   environment: string
-  state?: ChangeRequestState | undefined
+  /** Any of them. */
+  state?: ChangeRequestState[] | undefined
   createdBy?: string | undefined
   flagKey?: string | undefined
+  /** Applied, or else to be applied, at or after. */
+  from?: Date | undefined
+  /** The same, before. */
+  to?: Date | undefined
 }
 
 /** Requests of an environment, the newest first. */
 export async function listRequests(db: Database, filter: RequestFilter): Promise<Page<ChangeRequestSummary>> {
   const [before] = readCursor(filter.cursor, ULID_CURSOR) ?? []
-  const { environment, state, createdBy, flagKey, limit } = filter
+  const { environment, state, createdBy, flagKey, from, to, limit } = filter
   const rows = await query<RequestRow>(
     db,
     `SELECT * FROM change_requests r
-     WHERE environment = $1 AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR created_by = $3)
+     WHERE environment = $1 AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR created_by = $3)
        AND ($4::text IS NULL OR EXISTS (SELECT 1 FROM change_request_changes c WHERE c.request_id = r.id AND c.flag_key = $4))
        AND ($5::text IS NULL OR id < $5)
-     ORDER BY id DESC LIMIT $6`,
-    [environment, state ?? null, createdBy ?? null, flagKey ?? null, before ?? null, limit + 1],
+       AND ($6::timestamptz IS NULL OR coalesce(applied_at, scheduled_at) >= $6)
+       AND ($7::timestamptz IS NULL OR coalesce(applied_at, scheduled_at) < $7)
+     ORDER BY id DESC LIMIT $8`,
+    [
+      environment,
+      state ?? null,
+      createdBy ?? null,
+      flagKey ?? null,
+      before ?? null,
+      from ?? null,
+      to ?? null,
+      limit + 1,
+    ],
   )
   return page(rows, limit, toRequestSummary, (row) => [row.id])
 }

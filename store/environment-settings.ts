@@ -6,7 +6,7 @@ import type {
 import { Problem } from '../domain/problems.ts'
 import { makeSettings } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
 import { countDrift } from './strategy-drift.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -45,7 +45,7 @@ export async function getSettings(db: Database, environment: string): Promise<En
 
 /** Environments by name: those that have settings, flags or segments. */
 export async function listSettings(db: Database, { limit, cursor }: PageRequest): Promise<Page<EnvironmentSettings>> {
-  const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
+  const [after] = readCursor(cursor, KEY_CURSOR) ?? []
   const rows = await query<SettingsRow>(
     db,
     `SELECT s.*, known.environment

@@ -44,6 +44,8 @@ export interface EventFilter extends PageRequest {
   scheduleId?: string | undefined
   policyVersion?: number | undefined
   runId?: string | undefined
+  accountId?: string | undefined
+  gameplanId?: string | undefined
   actor?: string | undefined
   type?: EventType[] | undefined
   /** Written at or after. */
@@ -72,6 +74,8 @@ export async function listEvents(db: Database, filter: EventFilter): Promise<Pag
   where((scheduleId) => `schedule_id = ${scheduleId}`, filter.scheduleId)
   where((version) => `policy_version = ${version}`, filter.policyVersion)
   where((runId) => `run_id = ${runId}`, filter.runId)
+  where((accountId) => `data ? 'accountId' AND data ->> 'accountId' = ${accountId}`, filter.accountId)
+  where((gameplanId) => `data ? 'gameplanId' AND data ->> 'gameplanId' = ${gameplanId}`, filter.gameplanId)
   where((actor) => `actor = ${actor}`, filter.actor)
   // One by =, which its index has in order; several by = ANY, which it has not.
   if (types.length === 1) where((type) => `type = ${type}`, types[0])

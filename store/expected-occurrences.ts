@@ -1,7 +1,7 @@
 import type { ExpectedSchedule } from '../domain/flag-history.ts'
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import type { Freeze } from '../domain/freeze.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import { following, laterOf, RECURRENCE_COLUMNS, type RecurrenceRow } from './recurrence-occurrences.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -22,12 +22,10 @@ export async function readRecurring(tx: Transaction, flagId: string): Promise<Re
      WHERE r.flag_id = $1 AND r.status = 'active' AND f.archived_at IS NULL ORDER BY r.id`,
     [flagId],
   )
-  if (rows.length === 0) return { rows, freezes: [] }
-  const freezes = await tx.query<FreezeRow>(
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = $1 AND to_at > $2 ORDER BY from_at, id`,
-    [rows[0]?.environment, new Date(Math.min(...rows.map(({ through_at }) => through_at.getTime())))],
-  )
-  return { rows, freezes: freezes.map(toFreeze) }
+  const [first] = rows
+  if (!first) return { rows, freezes: [] }
+  const since = new Date(Math.min(...rows.map(({ through_at }) => through_at.getTime())))
+  return { rows, freezes: await freezesSince(tx, [first.environment], since) }
 }
 
 export interface Foreseen {

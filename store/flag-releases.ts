@@ -1,19 +1,14 @@
 import type { Flag } from '../domain/flag.ts'
-import {
-  type FlagRelease,
-  type NewRelease,
-  ofChange,
-  type ReleaseEdit,
-  refuseFinalRelease,
-} from '../domain/flag-release.ts'
+import { type FlagRelease, type NewRelease, ofChange, type ReleaseEdit } from '../domain/flag-release.ts'
 import type { FlagSchedule, ScheduleStatus } from '../domain/flag-schedule.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
-import { refuseDueTime } from '../domain/schedule-refusals.ts'
+import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
 import type { Gate } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { insertSchedules, refuseNewSchedule } from './flag-schedules.ts'
 import { type FlagAddress, flagNotFound, type LockedFlag, lockFlags } from './flags.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { type Page, type PageRequest, page, readCursor, UUID_CURSOR } from './page.ts'
 import { keepOrderOfRelease, placeRelease } from './release-place.ts'
 import {
   type Change,
@@ -44,7 +39,7 @@ export async function listReleases(
   db: Database,
   { status, limit, cursor }: PageRequest & { status?: ScheduleStatus | undefined },
 ): Promise<Page<FlagRelease>> {
-  const [before] = readCursor(cursor, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) ?? []
+  const [before] = readCursor(cursor, UUID_CURSOR) ?? []
   const rows = await query<ReleaseRow>(
     db,
     `${SELECT_RELEASE} WHERE ($1::text IS NULL OR r.status = $1) AND ($2::uuid IS NULL OR r.id < $2) ORDER BY r.id DESC LIMIT $3`,
@@ -108,13 +103,8 @@ export async function editRelease(
 ): Promise<FlagRelease> {
   const { release, members, changes } = await lockRelease(tx, id)
   const before = toRelease(release)
-  refuseFinalRelease(before)
-  if (expectedVersion !== undefined && expectedVersion !== before.version) {
-    throw new Problem('revision-mismatch', `The release is at version ${before.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${before.version}", its ETag as it is now` }],
-      members: { version: before.version },
-    })
-  }
+  refuseFinal('release', before)
+  requireCurrent('The release', { version: before.version }, expectedVersion)
   const wanted = edit.scheduledAt ? new Date(edit.scheduledAt) : release.scheduled_at
   const moved = wanted.getTime() !== release.scheduled_at.getTime()
   await tx.query('UPDATE flag_releases SET comment = $2 WHERE id = $1', [id, edit.comment ?? release.comment])
@@ -170,7 +160,7 @@ async function touch(tx: Transaction, before: FlagRelease, note = {}): Promise<F
 export async function cancelRelease(tx: Transaction, id: string): Promise<FlagRelease> {
   const { release, members } = await lockRelease(tx, id, { gated: false })
   const before = toRelease(release)
-  refuseFinalRelease(before)
+  refuseFinal('release', before)
   const cancelled = await changeMembers(tx, id, 'cancelled', release.scheduled_at)
   for (const row of members) {
     const after = cancelled.get(row.id) as FlagSchedule

@@ -1,6 +1,7 @@
 import type { Flag } from '../domain/flag.ts'
 import { refuseMember } from '../domain/flag-release.ts'
 import type { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '../domain/flag-schedule.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
 import type { Gate } from './change-request-gate.ts'
@@ -166,18 +167,9 @@ export async function editSchedule(
   guards: ScheduleGuards = {},
 ): Promise<FlagSchedule> {
   const { locked, row, schedule } = await lockSchedule(tx, address)
-  refuseFinal(schedule)
+  refuseFinal('schedule', schedule)
   refuseMember(schedule)
-  if (expectedVersion !== undefined && expectedVersion !== schedule.version) {
-    throw new Problem(
-      'revision-mismatch',
-      `The schedule is at version ${schedule.version}. Read it again, then decide.`,
-      {
-        fields: [{ field: 'header.if-match', message: `must be "${schedule.version}", its ETag as it is now` }],
-        members: { version: schedule.version },
-      },
-    )
-  }
+  requireCurrent('The schedule', { version: schedule.version }, expectedVersion)
   const scheduledAt = edit.scheduledAt ? new Date(edit.scheduledAt) : row.scheduled_at
   const moved = scheduledAt.getTime() !== row.scheduled_at.getTime()
   if (moved) refuseDueTime(scheduledAt, row.sequence, locked)
@@ -204,7 +196,7 @@ export async function editSchedule(
  */
 export async function cancelSchedule(tx: Transaction, address: ScheduleAddress): Promise<FlagSchedule> {
   const { locked, row, schedule } = await lockSchedule(tx, address, { gated: false })
-  refuseFinal(schedule)
+  refuseFinal('schedule', schedule)
   refuseMember(schedule)
   const cancelled = await writePending(tx, 'schedule-cancelled', schedule, locked.flag, {
     status: 'cancelled',

@@ -8,7 +8,7 @@ import { changeRequestRequired, enterEnvironment, type Gate, isGated, settingsCt
 import { type Database, query } from './database.ts'
 import { refuseDependencies } from './flag-dependencies.ts'
 import { FLAG_COLUMNS, type FlagRow, toFlag } from './flag-rows.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
 import { bumpRevision, NEXT_REVISION } from './revision.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -109,7 +109,7 @@ export async function listFlags(
     cursor,
   }: PageRequest & { environment: string; archived: boolean; search?: string | undefined },
 ): Promise<Page<Flag>> {
-  const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
+  const [after] = readCursor(cursor, KEY_CURSOR) ?? []
   const rows = await query<FlagRow>(
     db,
     `SELECT ${FLAG_COLUMNS} FROM feature_flags f

@@ -1,4 +1,6 @@
 import type { Freeze } from '../domain/freeze.ts'
+import type { Database } from './database.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 export const FREEZE_COLUMNS =
   'id, environment, from_at, to_at, reason, mode, version, created_by, created_at, updated_at'
@@ -29,4 +31,18 @@ export function toFreeze(row: FreezeRow): Freeze {
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }
+}
+
+/** Freezes of environments that are not over at `since`, the earliest first. */
+export async function freezesSince(
+  from: Database | Transaction,
+  environments: string[],
+  since: Date,
+): Promise<Freeze[]> {
+  const rows = await ask<FreezeRow>(
+    from,
+    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2 ORDER BY from_at, id`,
+    [environments, since],
+  )
+  return rows.map(toFreeze)
 }

@@ -1,10 +1,11 @@
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import { type Freeze, type FreezeEdit, type FreezeWithAffected, firstFree, type NewFreeze } from '../domain/freeze.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
 import { moveRelease } from './flag-releases.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { FREEZE_COLUMNS, type FreezeRow, freezesSince, toFreeze } from './freeze-rows.ts'
+import { type Page, type PageRequest, page, readCursor, UUID_CURSOR } from './page.ts'
 import { firstFreeOf } from './release-place.ts'
 import { membersOf, type ReleaseRow, readRelease, toRelease } from './release-rows.ts'
 import { keepAskedOrder } from './schedule-guards.ts'
@@ -35,7 +36,7 @@ export interface FreezeFilter extends PageRequest {
 
 /** Freezes, the newest first. */
 export async function listFreezes(db: Database, filter: FreezeFilter): Promise<Page<Freeze>> {
-  const [before] = readCursor(filter.cursor, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) ?? []
+  const [before] = readCursor(filter.cursor, UUID_CURSOR) ?? []
   const rows = await query<FreezeRow>(
     db,
     `SELECT ${FREEZE_COLUMNS} FROM freezes
@@ -83,12 +84,7 @@ export async function editFreeze(
   const { environment } = await findFreeze(tx, id)
   await lockFlagsOf(tx, environment)
   const before = await findFreeze(tx, id, 'FOR UPDATE')
-  if (expectedVersion !== undefined && expectedVersion !== before.version) {
-    throw new Problem('revision-mismatch', `The freeze is at version ${before.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${before.version}", its ETag as it is now` }],
-      members: { version: before.version },
-    })
-  }
+  requireCurrent('The freeze', { version: before.version }, expectedVersion)
   const to = edit.to ? new Date(edit.to) : new Date(before.to)
   if (to.getTime() <= Date.parse(before.from)) {
     throw new Problem('validation-failed', 'The freeze would end before it begins.', {
@@ -172,11 +168,8 @@ async function deferPending(tx: Transaction, freeze: Freeze, from: string): Prom
   const inside = await pendingBetween(tx, freeze, from)
   if (inside.length === 0) return []
   const before = inside.filter((row) => !row.release_id)
-  const others = await tx.query<FreezeRow>(
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = $1 AND to_at > $2`,
-    [freeze.environment, freeze.from],
-  )
-  const free = new Date(firstFree(others.map(toFreeze), Date.parse(freeze.to)))
+  const freezes = await freezesSince(tx, [freeze.environment], new Date(freeze.from))
+  const free = new Date(firstFree(freezes, Date.parse(freeze.to)))
   const moved: FlagSchedule[] = []
   for (let at = 0; at < before.length; at += MOVED_AT_ONCE) {
     const batch = before.slice(at, at + MOVED_AT_ONCE)

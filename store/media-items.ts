@@ -1,3 +1,4 @@
+import { requireCurrent } from '../domain/if-match.ts'
 import type { MediaItem, MediaItemContent, MediaItemLine, MediaItemPatch } from '../domain/media-item.ts'
 import { type Evaluation, interpret } from '../domain/policy/interpret.ts'
 import { Problem } from '../domain/problems.ts'
@@ -110,12 +111,7 @@ async function lockItem(tx: Transaction, id: number, expectedVersion: number | u
     [id],
   )
   if (!row) throw itemNotFound(id)
-  if (expectedVersion !== undefined && expectedVersion !== row.version) {
-    throw new Problem('revision-mismatch', `The item is at version ${row.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${row.version}", its ETag as it is now` }],
-      members: { version: row.version },
-    })
-  }
+  requireCurrent('The item', { version: row.version }, expectedVersion)
   return row
 }
 

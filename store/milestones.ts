@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type { MilestoneEdit, ReleasePlan } from '../domain/release-plan.ts'
 import { dueAfter } from '../domain/release-plan-forecast.ts'
@@ -16,7 +17,6 @@ import {
   type PlanAddress,
   type PlanRow,
   progressionOf,
-  refuseStalePlan,
   rereadPlan,
   timesOf,
   toPlan,
@@ -45,7 +45,7 @@ export async function startMilestone(
 ): Promise<ReleasePlan> {
   const locked = await lockPlan(tx, address)
   refuseArchived(locked.flag)
-  refuseStalePlan(locked, expectedVersion)
+  requireCurrent('The release plan', { version: locked.plan.version }, expectedVersion)
   const milestone = milestoneOf(locked, milestoneId)
   const overrode = await refuseFrozen(tx, locked, overrideFreeze)
   await rearmSafeguards(tx, locked.plan.id)
@@ -118,7 +118,7 @@ export async function editMilestone(
 ): Promise<ReleasePlan> {
   const locked = await lockPlan(tx, address)
   refuseArchived(locked.flag)
-  refuseStalePlan(locked, expectedVersion)
+  requireCurrent('The release plan', { version: locked.plan.version }, expectedVersion)
   const milestone = milestoneOf(locked, milestoneId)
   const before = { name: milestone.name, progression: progressionOf(milestone) }
   const after = {

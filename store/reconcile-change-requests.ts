@@ -1,4 +1,4 @@
-import { enqueueRequestNudge, loadRequest } from './change-request-rows.ts'
+import { enqueueRequestNudge, flagKeysOf, loadRequest } from './change-request-rows.ts'
 import { type Database, query } from './database.ts'
 import { type Transaction, transaction } from './transaction.ts'
 
@@ -29,8 +29,10 @@ export async function requestsToCheck(db: Database): Promise<WaitingRequest[]> {
 export async function nudgeRequest(db: Database, { id, version }: WaitingRequest, because: string): Promise<boolean> {
   const nudge = async (tx: Transaction) => {
     const [there] = await tx.query('SELECT 1 FROM change_requests WHERE id = $1 AND version = $2', [id, version])
-    if (there) enqueueRequestNudge(tx, await loadRequest(tx, { id }), `/${because}`)
-    return there !== undefined
+    if (!there) return false
+    const { row, changes } = await loadRequest(tx, { id })
+    enqueueRequestNudge(tx, row, flagKeysOf(changes), `/${because}`)
+    return true
   }
   return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
 }

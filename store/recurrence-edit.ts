@@ -1,5 +1,5 @@
 import type { Recurrence, RecurrenceEdit } from '../domain/flag-recurrence.ts'
-import { Problem } from '../domain/problems.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { nextOccurrences } from '../domain/recurrence.ts'
 import { writePending } from './flag-schedules.ts'
 import type { LockedFlag } from './flags.ts'
@@ -32,12 +32,7 @@ export async function editRecurrence(
   expectedVersion?: number,
 ): Promise<Recurrence> {
   const { locked, row } = await lockRecurrence(tx, address)
-  if (expectedVersion !== undefined && expectedVersion !== row.version) {
-    throw new Problem('revision-mismatch', `The recurrence is at version ${row.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${row.version}", its ETag as it is now` }],
-      members: { version: row.version },
-    })
-  }
+  requireCurrent('The recurrence', { version: row.version }, expectedVersion)
   if (edit.updates) await refuseUpdates(tx, locked.flag, edit.updates)
   const { until, ...rule } = edit.recurrence ?? {}
   const wanted: RecurrenceRow = {

@@ -2,7 +2,7 @@ import type { Flag } from '../domain/flag.ts'
 import type { Recurrence } from '../domain/flag-recurrence.ts'
 import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { latestOccurrence, nextOccurrences, type Rule } from '../domain/recurrence.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import { keepOrderOfDeferred } from './schedule-guards.ts'
 import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
 import type { Transaction } from './transaction.ts'
@@ -104,14 +104,9 @@ interface NextOccurrence {
 type MadeOccurrence = NextOccurrence & { id: string }
 
 async function freezesOf(tx: Transaction, rows: RecurrenceRow[]): Promise<Map<string, Freeze[]>> {
-  const found = await tx.query<FreezeRow>(
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2 ORDER BY from_at, id`,
-    [
-      [...new Set(rows.map(({ environment }) => environment))],
-      new Date(Math.min(...rows.map(({ through_at }) => through_at.getTime()))),
-    ],
-  )
-  return Map.groupBy(found.map(toFreeze), ({ environment }) => environment)
+  const since = new Date(Math.min(...rows.map(({ through_at }) => through_at.getTime())))
+  const environments = rows.map(({ environment }) => environment)
+  return Map.groupBy(await freezesSince(tx, environments, since), ({ environment }) => environment)
 }
 
 /** When the next occurrence of a recurrence is, if the flag's watermark and the clock are as given; or why there is none. */

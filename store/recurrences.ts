@@ -6,7 +6,7 @@ import type { Gate } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { writePending } from './flag-schedules.ts'
 import { type FlagAddress, getFlag, lockFlag, refuseArchived } from './flags.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { type Page, type PageRequest, page, readCursor, UUID_CURSOR } from './page.ts'
 import {
   endRecurrence,
   laterOf,
@@ -52,7 +52,7 @@ export async function listRecurrences(
   db: Database,
   { limit, cursor, ...address }: PageRequest & FlagAddress,
 ): Promise<Page<Recurrence>> {
-  const [after] = readCursor(cursor, /^[0-9a-f-]{36}$/) ?? []
+  const [after] = readCursor(cursor, UUID_CURSOR) ?? []
   const flag = await getFlag(db, address)
   const rows = await query<RecurrenceRow>(
     db,

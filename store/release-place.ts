@@ -1,7 +1,7 @@
 import { ofChange } from '../domain/flag-release.ts'
 import { firstFree } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import type { Change } from './release-rows.ts'
 import { type Guard, guardSchedules, overrodeBy, type ScheduleGuards } from './schedule-guards.ts'
 import type { Transaction } from './transaction.ts'
@@ -39,11 +39,8 @@ async function guardAll(tx: Transaction, changes: Change[], scheduledAt: Date, g
 
 /** The first instant from `at` on that lies in no freeze of the changes' environments. */
 export async function firstFreeOf(tx: Transaction, changes: { environment: string }[], at: Date): Promise<Date> {
-  const rows = await tx.query<FreezeRow>(
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2`,
-    [[...new Set(changes.map(({ environment }) => environment))], at],
-  )
-  return new Date(firstFree(rows.map(toFreeze), at.getTime()))
+  const environments = changes.map(({ environment }) => environment)
+  return new Date(firstFree(await freezesSince(tx, environments, at), at.getTime()))
 }
 
 /**

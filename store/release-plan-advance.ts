@@ -8,8 +8,8 @@ import {
   freezesAhead,
   lockPlan,
   milestonesOf,
-  PLAN_COLUMNS,
   type PlanRow,
+  SELECT_PLAN,
   timesOf,
   willStartAt,
 } from './release-plan-rows.ts'
@@ -33,11 +33,7 @@ export interface PlanProgress {
 
 /** Undefined when the plan is gone. */
 export async function readPlanProgress(db: Database, planId: string): Promise<PlanProgress | undefined> {
-  const [row] = await query<PlanRow>(
-    db,
-    `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id WHERE p.id = $1`,
-    [planId],
-  )
+  const [row] = await query<PlanRow>(db, `${SELECT_PLAN} WHERE p.id = $1`, [planId])
   if (!row) return undefined
   const milestones = await milestonesOf(db, [planId])
   const dueAt = row.next_at && willStartAt(row, await freezesAhead(db, row))

@@ -6,16 +6,19 @@ import type { Milestone, PlanStatus, ReleasePlan, ReleasePlanSummary } from '../
 import { forecast, nextOf, type PlanTimes, waitsFor } from '../domain/release-plan-forecast.ts'
 import type { Strategy } from '../domain/strategy.ts'
 import type { Gate } from './change-request-gate.ts'
-import { type Database, query } from './database.ts'
+import type { Database } from './database.ts'
 import { type FlagAddress, lockFlag } from './flags.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import { readMilestoneStrategies, toStrategy } from './strategy-rows.ts'
 import { nudgeReleasePlan } from './tasks.ts'
-import type { Transaction } from './transaction.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 export const PLAN_COLUMNS = `p.id, p.flag_id, p.template_id, p.name, p.description, p.status, p.anchor, p.active_milestone_id,
   p.next_at, p.paused_at, p.pause_reason, p.version, p.created_by, p.created_at, p.updated_at, f.key AS flag_key, f.environment,
   f.enabled AS flag_enabled, clock_timestamp() AS now`
+
+/** All of a `PlanRow`, of plans `p` of flags `f`. */
+export const SELECT_PLAN = `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id`
 
 export interface PlanRow {
   id: string
@@ -56,9 +59,6 @@ export interface MilestoneRow {
 const MILESTONE_COLUMNS = `m.id, m.plan_id, m.name, m.sort_order, m.dwell_seconds, m.needs_approval, m.planned_at,
   m.started_at, m.dwell_from, m.approved_at, m.approved_by`
 
-/** Sort key of lists by age. */
-export const ULID_CURSOR = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
-
 export function planNotFound(planId: string): Problem {
   return new Problem('plan-not-found', `There is no release plan "${planId}" here.`)
 }
@@ -80,10 +80,7 @@ export async function lockPlan(tx: Transaction, address: PlanAddress, gate?: Gat
   const { planId, environment, flagKey } = address
   const whole = environment !== undefined && flagKey !== undefined
   const { flag } = await lockFlag(tx, whole ? { environment, flagKey } : await flagOf(tx, planId), gate)
-  const [plan] = await tx.query<PlanRow>(
-    `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id WHERE p.id = $1 AND p.flag_id = $2`,
-    [planId, flag.id],
-  )
+  const [plan] = await tx.query<PlanRow>(`${SELECT_PLAN} WHERE p.id = $1 AND p.flag_id = $2`, [planId, flag.id])
   if (!plan) throw planNotFound(planId)
   return { flag, now: plan.now, plan, milestones: await milestonesOf(tx, [planId]) }
 }
@@ -102,15 +99,6 @@ export function milestoneOf({ milestones }: LockedPlan, milestoneId: string): Mi
   const found = milestones.find(({ id }) => id === milestoneId)
   if (!found) throw new Problem('milestone-not-found', `The release plan has no milestone "${milestoneId}".`)
   return found
-}
-
-/** @throws Problem `revision-mismatch` when the caller's If-Match is not the plan's version */
-export function refuseStalePlan({ plan: { version } }: LockedPlan, expectedVersion: number | undefined): void {
-  if (expectedVersion === undefined || expectedVersion === version) return
-  throw new Problem('revision-mismatch', `The release plan is at version ${version}. Read it again, then decide.`, {
-    fields: [{ field: 'header.if-match', message: `must be "${version}", its ETag as it is now` }],
-    members: { version },
-  })
 }
 
 /** Sends a plan's workflow on its way again; `because` tells one repair from another. */
@@ -137,20 +125,8 @@ export function emitPlanEvent(
 
 /** The plan as it is now, within the transaction that changed it. */
 export async function rereadPlan(tx: Transaction, planId: string): Promise<PlanRow> {
-  const [row] = await tx.query<PlanRow>(
-    `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id WHERE p.id = $1`,
-    [planId],
-  )
+  const [row] = await tx.query<PlanRow>(`${SELECT_PLAN} WHERE p.id = $1`, [planId])
   return row as PlanRow
-}
-
-/** Asks inside a transaction or outside, for reads that both need. */
-export async function ask<R extends object>(
-  from: Database | Transaction,
-  text: string,
-  values: unknown[],
-): Promise<R[]> {
-  return 'pool' in from ? await query<R>(from, text, values) : await from.query<R>(text, values)
 }
 
 export async function milestonesOf(from: Database | Transaction, planIds: string[]): Promise<MilestoneRow[]> {
@@ -161,23 +137,12 @@ export async function milestonesOf(from: Database | Transaction, planIds: string
   )
 }
 
-/** Freezes of environments that are not over at the earliest instant that matters, `since`. */
-async function freezesSince(from: Database | Transaction, environments: string[], since: Date) {
-  const rows = await ask<FreezeRow>(
-    from,
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2 ORDER BY from_at, id`,
-    [environments, since],
-  )
-  return Map.groupBy(rows.map(toFreeze), ({ environment }) => environment)
-}
-
 /** The freezes that a plan may meet, from when it is due on. */
 export async function freezesAhead(
   from: Database | Transaction,
   { environment, next_at, now }: Pick<PlanRow, 'environment' | 'next_at' | 'now'>,
 ): Promise<Freeze[]> {
-  const since = next_at && next_at < now ? next_at : now
-  return (await freezesSince(from, [environment], since)).get(environment) ?? []
+  return await freezesSince(from, [environment], next_at && next_at < now ? next_at : now)
 }
 
 export function progressionOf({ dwell_seconds: afterSeconds, needs_approval: approval }: MilestoneRow) {

@@ -1,8 +1,8 @@
+import { requireCurrent } from '../domain/if-match.ts'
 import { type FieldProblem, Problem } from '../domain/problems.ts'
 import type { NewMilestone, NewTemplate, ReleasePlanTemplate } from '../domain/release-plan.ts'
 import { type Database, query, sqlState } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
-import { ULID_CURSOR } from './release-plan-rows.ts'
+import { type Page, type PageRequest, page, readCursor, ULID_CURSOR } from './page.ts'
 import { checkNewStrategy } from './strategies.ts'
 import { newUlid } from './strategy-rows.ts'
 import type { Transaction } from './transaction.ts'
@@ -133,12 +133,7 @@ export function checkMilestones(milestones: NewMilestone[]): void {
 async function lockTemplate(tx: Transaction, id: string, expectedVersion?: number): Promise<ReleasePlanTemplate> {
   const [row] = await tx.query<TemplateRow>('SELECT * FROM release_plan_templates WHERE id = $1 FOR UPDATE', [id])
   if (!row) throw templateNotFound(id)
-  if (expectedVersion !== undefined && expectedVersion !== row.version) {
-    throw new Problem('revision-mismatch', `The template is at version ${row.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${row.version}", its ETag as it is now` }],
-      members: { version: row.version },
-    })
-  }
+  requireCurrent('The template', { version: row.version }, expectedVersion)
   return toTemplate(row)
 }
 

@@ -1,3 +1,4 @@
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type {
   NewMilestone,
@@ -9,21 +10,19 @@ import type {
 } from '../domain/release-plan.ts'
 import { type Database, query } from './database.ts'
 import { type FlagAddress, getFlag, lockFlag, refuseArchived, reviseFlag } from './flags.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { type Page, type PageRequest, page, readCursor, ULID_CURSOR } from './page.ts'
 import {
   emitPlanEvent,
   enqueuePlanNudge,
   lockPlan,
   milestonesOf,
-  PLAN_COLUMNS,
   type PlanAddress,
   type PlanRow,
   planNotFound,
-  refuseStalePlan,
   rereadPlan,
+  SELECT_PLAN,
   toPlan,
   toSummary,
-  ULID_CURSOR,
 } from './release-plan-rows.ts'
 import { checkMilestones, readTemplate } from './release-plan-templates.ts'
 import { insertMilestoneStrategies } from './strategies.ts'
@@ -44,15 +43,12 @@ export async function listPlansOfFlag(db: Database, address: FlagAddress): Promi
 
 async function plansOf(db: Database, address: FlagAddress): Promise<PlanRow[]> {
   const flag = await getFlag(db, address)
-  return await query<PlanRow>(
-    db,
-    `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id WHERE p.flag_id = $1`,
-    [flag.id],
-  )
+  return await query<PlanRow>(db, `${SELECT_PLAN} WHERE p.flag_id = $1`, [flag.id])
 }
 
 export interface PlanFilter extends PageRequest {
   environment?: string | undefined
+  flagKey?: string | undefined
   status?: PlanStatus | undefined
   /** Whose next milestone is planned to start before. */
   dueBefore?: Date | undefined
@@ -63,11 +59,19 @@ export async function listPlans(db: Database, filter: PlanFilter): Promise<Page<
   const [before] = readCursor(filter.cursor, ULID_CURSOR) ?? []
   const rows = await query<PlanRow>(
     db,
-    `SELECT ${PLAN_COLUMNS} FROM release_plans p JOIN feature_flags f ON f.id = p.flag_id
+    `${SELECT_PLAN}
      WHERE ($1::text IS NULL OR f.environment = $1) AND ($2::text IS NULL OR p.status = $2)
        AND ($3::timestamptz IS NULL OR p.next_at < $3) AND ($4::text IS NULL OR p.id < $4)
-     ORDER BY p.id DESC LIMIT $5`,
-    [filter.environment ?? null, filter.status ?? null, filter.dueBefore ?? null, before ?? null, filter.limit + 1],
+       AND ($5::text IS NULL OR f.key = $5)
+     ORDER BY p.id DESC LIMIT $6`,
+    [
+      filter.environment ?? null,
+      filter.status ?? null,
+      filter.dueBefore ?? null,
+      before ?? null,
+      filter.flagKey ?? null,
+      filter.limit + 1,
+    ],
   )
   const milestones = await milestonesOf(
     db,
@@ -155,7 +159,7 @@ export async function deletePlan(
   { keepStrategies = false, expectedVersion }: { keepStrategies?: boolean; expectedVersion?: number | undefined } = {},
 ): Promise<ReleasePlan> {
   const locked = await lockPlan(tx, address)
-  refuseStalePlan(locked, expectedVersion)
+  requireCurrent('The release plan', { version: locked.plan.version }, expectedVersion)
   const { plan, flag } = locked
   const before = await toPlan(tx, plan)
   const [served] = await tx.query('SELECT 1 FROM feature_strategies WHERE flag_id = $1 AND milestone_id IS NOT NULL', [

@@ -3,7 +3,7 @@ import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { contestedFields } from '../domain/schedule-conflicts.ts'
 import type { LockedFlag } from './flags.ts'
-import { FREEZE_COLUMNS, type FreezeRow, toFreeze } from './freeze-rows.ts'
+import { freezesSince } from './freeze-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What an installation has set against mistakes, and what a request asks to be let through. */
@@ -137,14 +137,9 @@ export async function keepOrderOfDeferred(
 async function freezesAhead(tx: Transaction, asked: Guarded[]): Promise<Map<string, Freeze[]>> {
   const moved = asked.filter((one) => one.moved)
   if (moved.length === 0) return new Map()
-  const rows = await tx.query<FreezeRow>(
-    `SELECT ${FREEZE_COLUMNS} FROM freezes WHERE environment = ANY ($1) AND to_at > $2 ORDER BY from_at, id`,
-    [
-      [...new Set(moved.map(({ locked }) => locked.flag.environment))],
-      new Date(Math.min(...moved.map(({ scheduledAt }) => scheduledAt.getTime()))),
-    ],
-  )
-  return Map.groupBy(rows.map(toFreeze), ({ environment }) => environment)
+  const environments = [...new Set(moved.map(({ locked }) => locked.flag.environment))]
+  const since = new Date(Math.min(...moved.map(({ scheduledAt }) => scheduledAt.getTime())))
+  return Map.groupBy(await freezesSince(tx, environments, since), ({ environment }) => environment)
 }
 
 function placeOne(one: Guarded, freezes: Freeze[], override: boolean): Guard | Problem {

@@ -1,9 +1,9 @@
 import type { Origin } from '../domain/event.ts'
-import type { FlagSchedule, NewSchedule } from '../domain/flag-schedule.ts'
+import type { FlagSchedule, SchedulePreviewed } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { lookAhead, type SchedulePreview } from '../domain/schedule-conflicts.ts'
 import type { Database } from './database.ts'
-import { createSchedule } from './flag-schedules.ts'
+import { createSchedule, editSchedule } from './flag-schedules.ts'
 import { type FlagAddress, lockFlag } from './flags.ts'
 import { rehearse } from './rehearse.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
@@ -12,15 +12,15 @@ import { readStrategies } from './schedule-updates.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
- * Would this schedule be accepted, and what would it do? It is really created, by the code that creates schedules, and
- * taken back: what that code refuses, this reports. The outlook of one that is refused is as if it were accepted.
+ * Would this schedule be accepted, and what would it do? It is really created, or the one of `scheduleId` edited, by the code that
+ * does so, and taken back: what that code refuses, this reports. The outlook of one that is refused is as if it were accepted.
  *
  * @throws Problem `flag-not-found`
  */
 export async function previewSchedule(
   db: Database,
   address: FlagAddress,
-  input: NewSchedule,
+  { scheduleId, ...input }: SchedulePreviewed,
   guards: ScheduleGuards,
   origin: Origin,
 ): Promise<SchedulePreview> {
@@ -28,14 +28,20 @@ export async function previewSchedule(
     db,
     async (tx) => {
       const { flag } = await lockFlag(tx, address, { gated: false })
-      const made = await createSchedule(tx, address, input, guards).catch((error) => {
+      const making = scheduleId
+        ? editSchedule(tx, { ...address, scheduleId }, input, undefined, guards)
+        : createSchedule(tx, address, input, guards)
+      const made = await making.catch((error) => {
         if (error instanceof Problem) return error
         throw error
       })
       const problems = made instanceof Problem ? [{ code: made.code, detail: made.message, fields: made.fields }] : []
       const { id, deferredFrom, freezeId, warnings = [], ...ours } = made instanceof Problem ? asAsked(input) : made
       const { enabled, rolloutPercentage, variants } = flag
-      const around = splitAround(await pendingOf(tx, flag.id), id, ours.scheduledAt)
+      const pending = await pendingOf(tx, flag.id)
+      // One that may not be moved is still where it was, and no rival of itself.
+      const others = id === undefined ? pending.filter((other) => other.id !== scheduleId) : pending
+      const around = splitAround(others, id, ours.scheduledAt)
       const changes = [...around.earlier, input].map(({ updates }) => updates)
       const now = { enabled, rolloutPercentage, variants, strategies: await readStrategies(tx, flag.id, changes) }
       const outlook = lookAhead(now, around, { ...ours, updates: input.updates })
@@ -46,7 +52,10 @@ export async function previewSchedule(
   )
 }
 
-function asAsked(input: NewSchedule): Pick<FlagSchedule, 'scheduledAt' | 'deferredFrom' | 'freezeId' | 'warnings'> & {
+function asAsked(input: SchedulePreviewed): Pick<
+  FlagSchedule,
+  'scheduledAt' | 'deferredFrom' | 'freezeId' | 'warnings'
+> & {
   id?: string
 } {
   return { scheduledAt: new Date(input.scheduledAt).toISOString(), deferredFrom: null, freezeId: null }

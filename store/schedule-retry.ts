@@ -23,7 +23,7 @@ export async function retrySchedule(
   if (schedule.status === 'pending') {
     throw new Problem('schedule-not-failed', `It is pending, due ${schedule.scheduledAt}.`)
   }
-  if (schedule.status !== 'failed') refuseFinal(schedule)
+  if (schedule.status !== 'failed') refuseFinal('schedule', schedule)
   refuseMember(schedule)
   refuseArchived(locked.flag)
   await refuseSuperseded(tx, row)

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { checkConstraint } from '../domain/evaluation/check.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type { NewSegment, Segment, SegmentEdit } from '../domain/segment.ts'
 import type { Constraint } from '../domain/strategy.ts'
 import { refuseFields, toFields } from '../domain/strategy-content.ts'
 import { enterEnvironment, refuseDirect } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
 import { bumpRevision, NEXT_REVISION } from './revision.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -62,7 +63,7 @@ export async function listSegments(
   db: Database,
   { environment, limit, cursor }: PageRequest & { environment: string },
 ): Promise<Page<Segment>> {
-  const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
+  const [after] = readCursor(cursor, KEY_CURSOR) ?? []
   const rows = await query<SegmentRow>(
     db,
     'SELECT * FROM segments WHERE environment = $1 AND ($2::text IS NULL OR key > $2) ORDER BY key LIMIT $3',
@@ -149,12 +150,7 @@ async function lockSegment(
     [address.environment, address.segmentKey],
   )
   if (!row) throw segmentNotFound(address)
-  if (expectedRevision !== undefined && expectedRevision !== row.revision) {
-    throw new Problem('revision-mismatch', `The segment is at revision ${row.revision}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${row.revision}", its ETag as it is now` }],
-      members: { revision: row.revision },
-    })
-  }
+  requireCurrent('The segment', { revision: row.revision }, expectedRevision)
   return { id: row.id, segment: toSegment(row) }
 }
 

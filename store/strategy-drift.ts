@@ -1,15 +1,8 @@
 import { differences, type StrategyDrift } from '../domain/strategy-drift.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
-import {
-  MILESTONE_COLUMNS,
-  RUNTIME_COLUMNS,
-  readRows,
-  type StrategyCopies,
-  type StrategyRow,
-  toCopy,
-} from './strategy-rows.ts'
-import type { Transaction } from './transaction.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor, ULID_CURSOR } from './page.ts'
+import { MILESTONE_COLUMNS, RUNTIME_COLUMNS, type StrategyCopies, type StrategyRow, toCopy } from './strategy-rows.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 /** A strategy whose copies differ, and the copies. */
 export interface DriftedStrategy extends StrategyCopies {
@@ -50,7 +43,7 @@ export async function listDrift(
   db: Database,
   { environment, limit, cursor }: PageRequest & { environment: string },
 ): Promise<Page<StrategyDrift>> {
-  const after = readCursor(cursor, /^[A-Za-z0-9._-]+$/, /^[0-9A-Z]{26}$/)
+  const after = readCursor(cursor, KEY_CURSOR, ULID_CURSOR)
   const rows = await query<DriftRow>(
     db,
     `SELECT ${COLUMNS} ${DRIFTED} AND ($4::text IS NULL OR (f.key, drifted.id) > ($4, $5)) ORDER BY f.key, drifted.id LIMIT $6`,
@@ -91,7 +84,7 @@ export async function flagsWithDrift(db: Database, environment: string, strategy
 /** How many strategies of an environment have copies that differ: 0 while every write changes both. */
 export async function countDrift(db: Database | Transaction, environment: string): Promise<number> {
   const count = `SELECT count(*)::integer ${DRIFTED}`
-  const [row] = await readRows<{ count: number }>(db, count, [environment, null, null])
+  const [row] = await ask<{ count: number }>(db, count, [environment, null, null])
   return (row as { count: number }).count
 }
 

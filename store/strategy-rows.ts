@@ -1,8 +1,8 @@
 import { monotonicFactory } from 'ulid'
 import { Problem } from '../domain/problems.ts'
 import type { Constraint, Strategy, StrategyContent, Variant } from '../domain/strategy.ts'
-import { type Database, query } from './database.ts'
-import type { Transaction } from './transaction.ts'
+import type { Database } from './database.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 /** Ids that sort by age, also those made within a millisecond. */
 export const newUlid: () => string = monotonicFactory()
@@ -67,7 +67,7 @@ export async function readCopies(
   flagId: string,
   ids?: string[],
 ): Promise<Map<string, StrategyCopies>> {
-  const rows = await readRows<StrategyRow & { copy: CopyName }>(
+  const rows = await ask<StrategyRow & { copy: CopyName }>(
     db,
     `SELECT 'runtime' AS copy, ${RUNTIME_COLUMNS} FROM feature_strategies s
      WHERE s.flag_id = $1 AND ($2::text[] IS NULL OR s.id = ANY ($2))
@@ -89,7 +89,7 @@ export async function readMilestoneStrategies(
   db: Database | Transaction,
   milestoneIds: string[],
 ): Promise<StrategyCopy[]> {
-  const rows = await readRows<StrategyRow>(
+  const rows = await ask<StrategyRow>(
     db,
     `SELECT ${MILESTONE_COLUMNS} FROM milestone_strategies s WHERE s.milestone_id = ANY ($1::text[])
      ORDER BY s.milestone_id, s.sort_order, s.id`,
@@ -186,13 +186,4 @@ async function lockSegments(tx: Transaction, environment: string, keys: string[]
     fields: [{ field: 'segments', message: `must be keys of segments of "${environment}"` }],
     members: { segments: unknown },
   })
-}
-
-/** Reads in a transaction or outside of one. */
-export async function readRows<R extends object>(
-  db: Database | Transaction,
-  text: string,
-  values: unknown[],
-): Promise<R[]> {
-  return 'pool' in db ? await query<R>(db, text, values) : await db.query<R>(text, values)
 }

@@ -47,3 +47,12 @@ export interface AccountMigrationNudge {
 
 /** "Read your row again", to the workflow of a migration of accounts. */
 export const nudgeAccountMigration = taskRef<AccountMigrationNudge>('nudge-account-migration')
+
+export interface GameplanNudge {
+  gameplanId: string
+  environment: string
+  flagKey: string | null
+}
+
+/** "Read your row again", to the workflow of a gameplan. */
+export const nudgeGameplan = taskRef<GameplanNudge>('nudge-gameplan')

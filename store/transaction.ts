@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PoolClient } from 'pg'
 import type { Origin } from '../domain/event.ts'
-import { type Database, isConnectionLost, prepared, type Row, sqlState } from './database.ts'
+import { type Database, isConnectionLost, prepared, query, type Row, sqlState } from './database.ts'
 import {
   type CollectedEffects,
   type CommittedTask,
@@ -213,4 +213,13 @@ async function commit(client: PoolClient, proof: Omit<LostCommit, 'cause'> | und
     if (!isConnectionLost(error) || !proof) throw error
     return { ...proof, cause: error as Error }
   }
+}
+
+/** Asks inside a transaction or outside, for reads that both need. */
+export async function ask<R extends object>(
+  from: Database | Transaction,
+  text: string,
+  values: unknown[],
+): Promise<R[]> {
+  return 'pool' in from ? await query<R>(from, text, values) : await from.query<R>(text, values)
 }

@@ -8,6 +8,8 @@ export interface TemporalNames {
   releasePlan(planId: string): string
   /** Workflow of a change request that has a time. */
   changeRequest(requestId: string): string
+  /** Workflow of a gameplan. */
+  gameplan(gameplanId: string): string
   /** Workflow of a migration of accounts. */
   accountMigration(migrationId: string): string
   /** The Temporal Schedule that starts the reconciler every minute, and its workflow. */
@@ -25,6 +27,7 @@ export function temporalNames(prefix = ''): TemporalNames {
     policyRun: (policyVersion, runId) => named(`reeval:${policyVersion}:${runId}`),
     releasePlan: (planId) => named(`release-plan:${planId}`),
     changeRequest: (requestId) => named(`change-request:${requestId}`),
+    gameplan: (gameplanId) => named(`gameplan:${gameplanId}`),
     accountMigration: (migrationId) => named(`account-migration:${migrationId}`),
     reconciler: named('reconciler'),
     retention: named('retention'),

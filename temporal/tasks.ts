@@ -5,6 +5,7 @@ import {
   nudgeAccountMigration,
   nudgeChangeRequest,
   nudgeFlagSchedule,
+  nudgeGameplan,
   nudgePolicyRun,
   nudgeReleasePlan,
 } from '../store/tasks.ts'
@@ -79,6 +80,15 @@ export function createTasks(client: Client, names: TemporalNames): TriggerTask[]
       searchAttributes: ofFlag(flagKey, environment, dueAt),
       summary: `Change request of ${environment}`,
       details: `Applies an approved change request in \`${environment}\` at its time. The request is a row in Postgres; apply or cancel it over HTTP, or with the signals \`apply\` and \`cancel\`. Cancelling this workflow cancels the request.`,
+    })),
+    nudge(nudgeGameplan, ({ gameplanId, environment, flagKey }) => ({
+      workflow: 'gameplan',
+      workflowId: names.gameplan(gameplanId),
+      taskQueue: timers,
+      input: { gameplanId },
+      searchAttributes: ofFlag(flagKey, environment, null),
+      summary: flagKey ? `Gameplan with ${flagKey} (${environment})` : `Gameplan without a flag (${environment})`,
+      details: `Follows the patches of a gameplan in \`${environment}\`: its flag is created with the one that introduces it, and switched with the one that activates it. The gameplan is a row in Postgres; say what is merged over HTTP, or with the signals \`merged\`, \`reverted\`, \`pause\`, \`resume\` and \`cancel\`. Cancelling this workflow pauses the gameplan, which stays.`,
     })),
     nudge(nudgePolicyRun, ({ runId, policyVersion }) => ({
       workflow: 'policyRun',

@@ -57,6 +57,7 @@ export function catalogPolicyRoutes({ db }: { db: Database }): FastifyPluginAsyn
     })
 
     app.post('/catalog-policies/preview', {
+      config: { changesNothing: true },
       schema: {
         tags,
         summary: 'What would a document say of some items, beside the active version? Changes nothing',

@@ -1,17 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { z } from 'zod'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
 import { NewChange } from '../../store/change-request-actions.ts'
 import { addChange, removeChange, replaceChange } from '../../store/change-requests.ts'
 import type { Database } from '../../store/database.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
-import { expectedVersion, idempotencyHeader, ifMatchHeader, reasonQuery, write } from '../requests.ts'
-import { base, changed, ofRequest, requestAnswers, tags } from './change-requests.ts'
+import { editHeaders, etag, expectedVersion, reasonQuery, write } from '../requests.ts'
+import { base, changed, ofRequest, shownRequest, tags } from './change-requests.ts'
 
 const ofChange = ofRequest.extend({ changeId: Ulid })
 const querystring = strict(reasonQuery)
-const headers = z.object({ ...idempotencyHeader, ...ifMatchHeader })
 const TARGETS = [
   'flag-not-found',
   'flag-archived',
@@ -32,7 +30,7 @@ export function changeRequestChangeRoutes({
   db: Database
   names: TemporalNames
 }): FastifyPluginAsyncZod {
-  const { shown, etag } = requestAnswers(names)
+  const shown = shownRequest(names)
 
   return async (app) => {
     app.post(`${base}/:id/changes`, {
@@ -43,14 +41,14 @@ export function changeRequestChangeRoutes({
           'The payload is the body of the call that makes the change directly, with the ids of its path. Its target is kept as it is now, so that what others change until then is noticed.',
         params: ofRequest,
         querystring,
-        headers,
+        headers: editHeaders,
         body: NewChange,
         response: changed(...TARGETS),
       },
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         const edited = await write(db, request, (tx) => addChange(tx, request.params, request.body, expected))
-        return reply.headers(etag(edited)).send(shown(edited))
+        return reply.headers(etag(edited.version)).send(shown(edited))
       },
     })
 
@@ -60,14 +58,14 @@ export function changeRequestChangeRoutes({
         summary: 'Replace a change, in its place',
         params: ofChange,
         querystring,
-        headers,
+        headers: editHeaders,
         body: NewChange,
         response: changed('change-not-found', ...TARGETS),
       },
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         const edited = await write(db, request, (tx) => replaceChange(tx, request.params, request.body, expected))
-        return reply.headers(etag(edited)).send(shown(edited))
+        return reply.headers(etag(edited.version)).send(shown(edited))
       },
     })
 
@@ -77,13 +75,13 @@ export function changeRequestChangeRoutes({
         summary: 'Take a change out of a change request',
         params: ofChange,
         querystring,
-        headers,
+        headers: editHeaders,
         response: changed('change-not-found'),
       },
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         const edited = await write(db, request, (tx) => removeChange(tx, request.params, expected))
-        return reply.headers(etag(edited)).send(shown(edited))
+        return reply.headers(etag(edited.version)).send(shown(edited))
       },
     })
   }

@@ -10,6 +10,7 @@ import {
   ScheduleRequest,
 } from '../../domain/change-request.ts'
 import { Environment, FlagKey, Text } from '../../domain/flag.ts'
+import { DueTime } from '../../domain/flag-schedule.ts'
 import { Problem, type ProblemCode } from '../../domain/problems.ts'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
@@ -29,35 +30,33 @@ import type { TemporalNames } from '../../temporal/ids.ts'
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
   reasonQuery,
   sendPage,
   write,
 } from '../requests.ts'
-import { freezeQuery } from './flag-schedules.ts'
+import { freezeQuery, overridesFreeze } from './flag-schedules.ts'
 
 export const tags = ['change requests']
 export const base = '/environments/:environment/change-requests'
 const ofEnvironment = z.object({ environment: Environment })
 export const ofRequest = ofEnvironment.extend({ id: Ulid })
 const querystring = strict(reasonQuery)
-const headers = z.object({ ...idempotencyHeader, ...ifMatchHeader })
 const REFUSALS = ['change-request-not-found', 'change-request-state', 'revision-mismatch'] as const
 export const changed = (...codes: ProblemCode[]) => ({
   200: ok(ChangeRequest, { etag: true }),
   ...writeProblems(...REFUSALS, ...codes),
 })
 
-/** A request as answers have it: its version is its ETag. */
-export function requestAnswers(names: TemporalNames) {
-  return {
-    shown: (request: ChangeRequest) => ({ ...request, workflowId: names.changeRequest(request.id) }),
-    etag: ({ version }: Pick<ChangeRequest, 'version'>) => ({ etag: `"${version}"` }),
-  }
-}
+/** A request as answers have it. */
+export const shownRequest = (names: TemporalNames) => (request: ChangeRequest) => ({
+  ...request,
+  workflowId: names.changeRequest(request.id),
+})
 
 const DECISIONS = [
   {
@@ -108,7 +107,7 @@ export function changeRequestRoutes({
   names: TemporalNames
   guards: ScheduleGuards
 }): FastifyPluginAsyncZod {
-  const { shown, etag } = requestAnswers(names)
+  const shown = shownRequest(names)
 
   return async (app) => {
     app.post(base, {
@@ -127,7 +126,7 @@ export function changeRequestRoutes({
         const location = `/api/admin/environments/${environment}/change-requests/${made.id}`
         return reply
           .code(201)
-          .headers({ location, ...etag(made) })
+          .headers({ location, ...etag(made.version) })
           .send(shown(made))
       },
     })
@@ -138,7 +137,17 @@ export function changeRequestRoutes({
         summary: 'List the change requests of an environment, the newest first',
         params: ofEnvironment,
         querystring: strict({
-          state: ChangeRequestState.optional(),
+          state: z
+            .preprocess(
+              (value) => (typeof value === 'string' ? value.split(',') : value),
+              z.array(ChangeRequestState).max(9),
+            )
+            .optional()
+            .meta({ description: 'One state or several: repeated, or with commas between them' }),
+          from: DueTime.optional().meta({
+            description: 'Applied at this instant or later; what is not applied is to be applied then',
+          }),
+          to: DueTime.optional().meta({ description: 'The same, before this instant' }),
           createdBy: Text.optional(),
           flagKey: FlagKey.optional(),
           ...pageQuery,
@@ -146,7 +155,10 @@ export function changeRequestRoutes({
         response: { 200: paged(ChangeRequestSummary), ...readProblems() },
       },
       handler: async (request, reply) => {
-        const found = await listRequests(db, { ...request.params, ...request.query })
+        const { from, to, ...filter } = request.query
+        const instant = (text: string | undefined) => (text === undefined ? undefined : new Date(text))
+        const within = { from: instant(from), to: instant(to) }
+        const found = await listRequests(db, { ...request.params, ...filter, ...within })
         return reply.send(sendPage(request, reply, found))
       },
     })
@@ -161,7 +173,7 @@ export function changeRequestRoutes({
       },
       handler: async (request, reply) => {
         const found = await getRequest(db, request.params)
-        return reply.headers(etag(found)).send(shown(found))
+        return reply.headers(etag(found.version)).send(shown(found))
       },
     })
 
@@ -173,14 +185,14 @@ export function changeRequestRoutes({
           'Each is a part of what is approved: approvals of something else, or of another time, are revoked. An approval of a request without a time covers any.',
         params: ofRequest,
         querystring,
-        headers,
+        headers: editHeaders,
         body: ChangeRequestEdit,
         response: changed('schedule-in-past'),
       },
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         const edited = await write(db, request, (tx) => editRequest(tx, request.params, request.body, expected))
-        return reply.headers(etag(edited)).send(shown(edited))
+        return reply.headers(etag(edited.version)).send(shown(edited))
       },
     })
 
@@ -190,7 +202,7 @@ export function changeRequestRoutes({
         summary: 'Delete a draft',
         params: ofRequest,
         querystring,
-        headers,
+        headers: editHeaders,
         response: { 200: ok(ChangeRequest), ...writeProblems(...REFUSALS) },
       },
       handler: async (request, reply) => {
@@ -201,11 +213,19 @@ export function changeRequestRoutes({
 
     for (const { name, run, summary, description, problems } of DECISIONS) {
       app.post(`${base}/:id/${name}`, {
-        schema: { tags, summary, description, params: ofRequest, querystring, headers, response: changed(...problems) },
+        schema: {
+          tags,
+          summary,
+          description,
+          params: ofRequest,
+          querystring,
+          headers: editHeaders,
+          response: changed(...problems),
+        },
         handler: async (request, reply) => {
           const expected = expectedVersion(request.headers)
           const decided = await write(db, request, (tx) => run(tx, request.params, expected))
-          return reply.headers(etag(decided)).send(shown(decided))
+          return reply.headers(etag(decided.version)).send(shown(decided))
         },
       })
     }
@@ -217,15 +237,15 @@ export function changeRequestRoutes({
         description: 'One that was approved for another time is reviewed again.',
         params: ofRequest,
         querystring: strict({ ...reasonQuery, ...freezeQuery }),
-        headers,
+        headers: editHeaders,
         body: ScheduleRequest,
         response: changed('schedule-in-past', 'frozen', 'change-request-conflict'),
       },
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
-        const options = { ...request.body, overrideFreeze: request.query.overrideFreeze === 'true' }
+        const options = { ...request.body, overrideFreeze: overridesFreeze(request.query) }
         const scheduled = await write(db, request, (tx) => scheduleRequest(tx, request.params, options, expected))
-        return reply.headers(etag(scheduled)).send(shown(scheduled))
+        return reply.headers(etag(scheduled.version)).send(shown(scheduled))
       },
     })
 
@@ -235,13 +255,13 @@ export function changeRequestRoutes({
         summary: 'Apply an approved change request now: all of its changes, or none',
         params: ofRequest,
         querystring: strict({ ...reasonQuery, ...freezeQuery }),
-        headers,
+        headers: editHeaders,
         body: ApplyRequest,
         response: changed('approvals-missing', 'frozen', 'change-request-conflict', 'change-request-failed'),
       },
       handler: async (request, reply) => {
         const { force } = request.body
-        const options = { force, guards, overrideFreeze: request.query.overrideFreeze === 'true' }
+        const options = { force, guards, overrideFreeze: overridesFreeze(request.query) }
         const expected = expectedVersion(request.headers)
         const applied = await write(db, request, (tx) => applyRequest(tx, request.params, options, expected))
         if (applied.state === 'failed') {
@@ -249,7 +269,7 @@ export function changeRequestRoutes({
             members: { problem: applied.problem },
           })
         }
-        return reply.headers(etag(applied)).send(shown(applied))
+        return reply.headers(etag(applied.version)).send(shown(applied))
       },
     })
   }

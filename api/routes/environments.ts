@@ -13,21 +13,11 @@ import { editSettings, getSettings, listSettings } from '../../store/environment
 import { listDrift } from '../../store/strategy-drift.ts'
 import { repairDrift } from '../../store/strategy-repair.ts'
 import { ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
-import {
-  expectedVersion,
-  idempotencyHeader,
-  ifMatchHeader,
-  originOf,
-  pageQuery,
-  reasonQuery,
-  sendPage,
-  write,
-} from '../requests.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
+import { editHeaders, etag, expectedVersion, originOf, pageQuery, reasonQuery, sendPage, write } from '../requests.ts'
 
 const tags = ['environments']
 const ofEnvironment = z.object({ environment: Environment })
-const etag = ({ version }: { version: number }) => ({ etag: `"${version}"` })
 
 export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -51,7 +41,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
       },
       handler: async (request, reply) => {
         const settings = await getSettings(db, request.params.environment)
-        return reply.headers(etag(settings)).send(settings)
+        return reply.headers(etag(settings.version)).send(settings)
       },
     })
 
@@ -63,7 +53,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
           "While `releasePlanSync` is false, edits of an active milestone's strategy change one of its copies. Turning it on again leaves those that differ by then; `drift` says how many.",
         params: ofEnvironment,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: EnvironmentSettingsEdit,
         response: { 200: ok(EnvironmentSettingsWithDrift, { etag: true }), ...writeProblems('revision-mismatch') },
       },
@@ -71,7 +61,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
         const { environment } = request.params
         const expected = expectedVersion(request.headers)
         const settings = await write(db, request, (tx) => editSettings(tx, environment, request.body, expected))
-        return reply.headers(etag(settings)).send(settings)
+        return reply.headers(etag(settings.version)).send(settings)
       },
     })
 
@@ -90,6 +80,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
     })
 
     app.post('/environments/:environment/release-plan-drift/repair', {
+      config: { changesNothing: 'with-dry-run' },
       schema: {
         tags,
         summary: 'Make copies that differ equal again',
@@ -98,7 +89,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
         params: ofEnvironment,
         querystring: strict(reasonQuery),
         body: DriftRepair,
-        response: { 200: ok(DriftRepaired), ...writeProblems() },
+        response: { 200: ok(DriftRepaired), ...gatedProblems() },
       },
       handler: (request) => repairDrift(db, request.params.environment, request.body, originOf(request).origin),
     })

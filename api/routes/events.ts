@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { AccountId } from '../../domain/account.ts'
 import { Event, EventType } from '../../domain/event.ts'
 import { Environment, FlagKey, Text } from '../../domain/flag.ts'
 import { DueTime } from '../../domain/flag-schedule.ts'
+import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { listEvents } from '../../store/events.ts'
@@ -22,6 +24,8 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           scheduleId: z.uuid('must be the id of a schedule').optional(),
           policyVersion: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
           runId: z.uuid('must be the id of a run').optional(),
+          accountId: AccountId.optional(),
+          gameplanId: Ulid.optional(),
           actor: Text.min(1, 'must name somebody')
             .optional()
             .meta({ description: 'Subject of a token, identity of an operator, or `interlock`' }),

@@ -7,29 +7,24 @@ import type { Database } from '../../store/database.ts'
 import { cancelRelease, createRelease, editRelease, getRelease, listReleases } from '../../store/flag-releases.ts'
 import type { ScheduleGuards } from '../../store/schedule-guards.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
   reasonQuery,
   sendPage,
   write,
 } from '../requests.ts'
-import { freezeQuery } from './flag-schedules.ts'
+import { freezeQuery, guardsOf } from './flag-schedules.ts'
 
 const tags = ['releases']
 const ofRelease = z.object({ releaseId: z.uuid('must be the id of a release') })
-const etag = ({ version }: FlagRelease) => ({ etag: `"${version}"` })
 
 export function flagReleaseRoutes({ db, guards }: { db: Database; guards: ScheduleGuards }): FastifyPluginAsyncZod {
-  const guardsOf = (query: { overrideFreeze?: string | undefined }) => ({
-    ...guards,
-    overrideFreeze: query.overrideFreeze === 'true',
-  })
-
   return async (app) => {
     app.post('/releases', {
       schema: {
@@ -42,7 +37,7 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
         body: NewRelease,
         response: {
           201: created(FlagRelease, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'flag-archived',
             'unknown-strategy',
@@ -58,11 +53,11 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
       handler: async (request, reply) => {
         const { environment } = request.query
         const release = await write(db, request, (tx) =>
-          createRelease(tx, request.body, environment, guardsOf(request.query)),
+          createRelease(tx, request.body, environment, guardsOf(guards, request.query)),
         )
         return reply
           .code(201)
-          .headers({ location: `/api/admin/releases/${release.id}`, ...etag(release) })
+          .headers({ location: `/api/admin/releases/${release.id}`, ...etag(release.version) })
           .send(release)
       },
     })
@@ -86,7 +81,7 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
       },
       handler: async (request, reply) => {
         const release = await getRelease(db, request.params.releaseId)
-        return reply.headers(etag(release)).send(release)
+        return reply.headers(etag(release.version)).send(release)
       },
     })
 
@@ -96,11 +91,11 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
         summary: 'Move a pending release, or change its comment',
         params: ofRelease,
         querystring: strict({ ...freezeQuery, ...reasonQuery }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: ReleaseEdit,
         response: {
           200: ok(FlagRelease, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'release-not-found',
             'release-applied',
             'release-failed',
@@ -117,9 +112,9 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
         const { releaseId } = request.params
         const expected = expectedVersion(request.headers)
         const release = await write(db, request, (tx) =>
-          editRelease(tx, releaseId, request.body, expected, guardsOf(request.query)),
+          editRelease(tx, releaseId, request.body, expected, guardsOf(guards, request.query)),
         )
-        return reply.headers(etag(release)).send(release)
+        return reply.headers(etag(release.version)).send(release)
       },
     })
 
@@ -139,7 +134,7 @@ export function flagReleaseRoutes({ db, guards }: { db: Database; guards: Schedu
       },
       handler: async (request, reply) => {
         const release = await write(db, request, (tx) => cancelRelease(tx, request.params.releaseId))
-        return reply.headers(etag(release)).send(release)
+        return reply.headers(etag(release.version)).send(release)
       },
     })
   }

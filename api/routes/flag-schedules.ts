@@ -9,16 +9,18 @@ import type { ScheduleGuards } from '../../store/schedule-guards.ts'
 import { retrySchedule } from '../../store/schedule-retry.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
   reasonQuery,
   sendPage,
   write,
+  writeQuery,
 } from '../requests.ts'
 
 const tags = ['flag schedules']
@@ -39,6 +41,14 @@ export const freezeQuery = {
     .meta({ description: 'Let it into a freeze all the same; needs a `reason`' }),
 }
 
+export function overridesFreeze({ overrideFreeze }: { overrideFreeze?: string | undefined }): boolean {
+  return overrideFreeze === 'true'
+}
+
+export function guardsOf(guards: ScheduleGuards, query: Parameters<typeof overridesFreeze>[0]) {
+  return { ...guards, overrideFreeze: overridesFreeze(query) }
+}
+
 interface Dependencies {
   db: Database
   names: TemporalNames
@@ -46,12 +56,7 @@ interface Dependencies {
 }
 
 export function flagScheduleRoutes({ db, names, guards }: Dependencies): FastifyPluginAsyncZod {
-  const guardsOf = (query: { overrideFreeze?: string | undefined }) => ({
-    ...guards,
-    overrideFreeze: query.overrideFreeze === 'true',
-  })
   const shown = (schedule: FlagSchedule) => ({ ...schedule, workflowId: names.flagSchedule(schedule.id) })
-  const etag = ({ version }: FlagSchedule) => ({ etag: `"${version}"` })
 
   return async (app) => {
     app.post('/flags/:flagKey/schedule', {
@@ -65,7 +70,7 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         body: NewSchedule,
         response: {
           201: created(Schedule, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'flag-archived',
             'unknown-strategy',
@@ -82,12 +87,12 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         const { environment } = request.query
         const { flagKey } = request.params
         const schedule = await write(db, request, (tx) =>
-          createSchedule(tx, { environment, flagKey }, request.body, guardsOf(request.query)),
+          createSchedule(tx, { environment, flagKey }, request.body, guardsOf(guards, request.query)),
         )
         const location = `/api/admin/flags/${flagKey}/schedule/${schedule.id}?environment=${environment}`
         return reply
           .code(201)
-          .headers({ location, ...etag(schedule) })
+          .headers({ location, ...etag(schedule.version) })
           .send(shown(schedule))
       },
     })
@@ -122,7 +127,7 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
       },
       handler: async (request, reply) => {
         const schedule = await getSchedule(db, { ...request.params, ...request.query })
-        return reply.headers(etag(schedule)).send(shown(schedule))
+        return reply.headers(etag(schedule.version)).send(shown(schedule))
       },
     })
 
@@ -133,11 +138,11 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         description: `Its workflow's timer moves with it. ${OVERLAP}`,
         params: ofSchedule,
         querystring: strict({ ...environmentQuery, ...freezeQuery, ...reasonQuery }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: ScheduleEdit,
         response: {
           200: ok(Schedule, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'schedule-not-found',
             'schedule-applied',
@@ -158,9 +163,9 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         const address = { ...request.params, environment: request.query.environment }
         const expected = expectedVersion(request.headers)
         const schedule = await write(db, request, (tx) =>
-          editSchedule(tx, address, request.body, expected, guardsOf(request.query)),
+          editSchedule(tx, address, request.body, expected, guardsOf(guards, request.query)),
         )
-        return reply.headers(etag(schedule)).send(shown(schedule))
+        return reply.headers(etag(schedule.version)).send(shown(schedule))
       },
     })
 
@@ -175,7 +180,7 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Schedule, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'flag-archived',
             'schedule-not-found',
@@ -193,8 +198,8 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
-        const schedule = await write(db, request, (tx) => retrySchedule(tx, address, guardsOf(request.query)))
-        return reply.headers(etag(schedule)).send(shown(schedule))
+        const schedule = await write(db, request, (tx) => retrySchedule(tx, address, guardsOf(guards, request.query)))
+        return reply.headers(etag(schedule.version)).send(shown(schedule))
       },
     })
 
@@ -204,7 +209,7 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
         summary: 'Cancel a pending schedule',
         description: 'When this answers 200, the change will never be made; when it answers 409, it says when it was.',
         params: ofSchedule,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict(writeQuery),
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Schedule, { etag: true }),
@@ -221,7 +226,7 @@ export function flagScheduleRoutes({ db, names, guards }: Dependencies): Fastify
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const schedule = await write(db, request, (tx) => cancelSchedule(tx, address))
-        return reply.headers(etag(schedule)).send(shown(schedule))
+        return reply.headers(etag(schedule.version)).send(shown(schedule))
       },
     })
   }

@@ -6,16 +6,17 @@ import type { Database } from '../../store/database.ts'
 import { archiveFlag } from '../../store/flag-archive.ts'
 import { createFlag, editFlag, getFlag, listFlags } from '../../store/flags.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
-  reasonQuery,
   sendPage,
   write,
+  writeQuery,
 } from '../requests.ts'
 
 const tags = ['flags']
@@ -27,19 +28,19 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Create a flag',
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict(writeQuery),
         headers: z.object(idempotencyHeader),
         body: NewFlag,
         response: {
           201: created(Flag, { etag: true }),
-          ...writeProblems('flag-exists', 'dependency-refused'),
+          ...gatedProblems('flag-exists', 'dependency-refused'),
         },
       },
       handler: async (request, reply) => {
         const flag = await write(db, request, (tx) => createFlag(tx, request.query.environment, request.body))
         return reply
           .code(201)
-          .headers({ location: addressOf(flag), etag: `"${flag.revision}"` })
+          .headers({ location: addressOf(flag), ...etag(flag.revision) })
           .send(flag)
       },
     })
@@ -72,7 +73,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       },
       handler: async (request, reply) => {
         const flag = await getFlag(db, { ...request.params, ...request.query })
-        return reply.header('etag', `"${flag.revision}"`).send(flag)
+        return reply.headers(etag(flag.revision)).send(flag)
       },
     })
 
@@ -82,12 +83,12 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         summary: 'Change a flag now',
         description: 'Changes the fields that the body names. `{"archived": false}` brings an archived flag back.',
         params,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: FlagEdit,
         response: {
           200: ok(Flag, { etag: true }),
-          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-archived', 'dependency-refused'),
+          ...gatedProblems('flag-not-found', 'revision-mismatch', 'flag-archived', 'dependency-refused'),
         },
       },
       handler: async (request, reply) => {
@@ -95,7 +96,7 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         const flag = await write(db, request, (tx) =>
           editFlag(tx, address, request.body, expectedVersion(request.headers)),
         )
-        return reply.header('etag', `"${flag.revision}"`).send(flag)
+        return reply.headers(etag(flag.revision)).send(flag)
       },
     })
 
@@ -104,17 +105,17 @@ export function flagRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Archive a flag and cancel its pending schedules',
         params,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         response: {
           200: ok(Flag, { etag: true }),
-          ...writeProblems('flag-not-found', 'revision-mismatch', 'flag-in-release', 'flag-depended-on'),
+          ...gatedProblems('flag-not-found', 'revision-mismatch', 'flag-in-release', 'flag-depended-on'),
         },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const flag = await write(db, request, (tx) => archiveFlag(tx, address, expectedVersion(request.headers)))
-        return reply.header('etag', `"${flag.revision}"`).send(flag)
+        return reply.headers(etag(flag.revision)).send(flag)
       },
     })
   }

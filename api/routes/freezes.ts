@@ -8,9 +8,10 @@ import { createFreeze, deleteFreeze, editFreeze, getFreeze, listFreezes } from '
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
   reasonQuery,
   sendPage,
@@ -19,7 +20,6 @@ import {
 
 const tags = ['freezes']
 const ofFreeze = z.object({ freezeId: z.uuid('must be the id of a freeze') })
-const etag = ({ version }: Freeze) => ({ etag: `"${version}"` })
 
 export function freezeRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -38,7 +38,7 @@ export function freezeRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         const freeze = await write(db, request, (tx) => createFreeze(tx, request.body))
         return reply
           .code(201)
-          .headers({ location: `/api/admin/freezes/${freeze.id}`, ...etag(freeze) })
+          .headers({ location: `/api/admin/freezes/${freeze.id}`, ...etag(freeze.version) })
           .send(freeze)
       },
     })
@@ -73,7 +73,7 @@ export function freezeRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       },
       handler: async (request, reply) => {
         const freeze = await getFreeze(db, request.params.freezeId)
-        return reply.headers(etag(freeze)).send(freeze)
+        return reply.headers(etag(freeze.version)).send(freeze)
       },
     })
 
@@ -85,7 +85,7 @@ export function freezeRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           'Time that is added is frozen as by a new freeze. Schedules that were put off stay where they are when the end moves back.',
         params: ofFreeze,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: FreezeEdit,
         response: {
           200: ok(FreezeWithAffected, { etag: true }),
@@ -96,7 +96,7 @@ export function freezeRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         const { freezeId } = request.params
         const expected = expectedVersion(request.headers)
         const freeze = await write(db, request, (tx) => editFreeze(tx, freezeId, request.body, expected))
-        return reply.headers(etag(freeze)).send(freeze)
+        return reply.headers(etag(freeze.version)).send(freeze)
       },
     })
 

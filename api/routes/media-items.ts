@@ -9,11 +9,10 @@ import { deleteItem, getItem, patchItem, putItem } from '../../store/media-items
 import { ImportReport, importItems } from '../media-import.ts'
 import { ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { expectedVersion, idempotencyHeader, ifMatchHeader, originOf, reasonQuery, write } from '../requests.ts'
+import { editHeaders, etag, expectedVersion, idempotencyHeader, originOf, reasonQuery, write } from '../requests.ts'
 
 const tags = ['media items']
 const ofItem = z.object({ id: z.coerce.number().pipe(MediaItemId) })
-const etag = ({ version }: MediaItem) => ({ etag: `"${version}"` })
 
 export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -29,7 +28,7 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
       },
       handler: async (request, reply) => {
         const item = await getItem(db, request.params.id)
-        return reply.headers(etag(item)).send(item)
+        return reply.headers(etag(item.version)).send(item)
       },
     })
 
@@ -49,7 +48,7 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
         const { item, created } = await write(db, request, (tx) => putItem(tx, request.params.id, request.body))
         return reply
           .code(created ? 201 : 200)
-          .headers(etag(item))
+          .headers(etag(item.version))
           .send(item)
       },
     })
@@ -60,7 +59,7 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
         summary: 'Change the named fields of an item',
         params: ofItem,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: MediaItemPatch,
         response: {
           200: ok(MediaItem, { etag: true }),
@@ -70,7 +69,7 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
       handler: async (request, reply) => {
         const expected = expectedVersion(request.headers)
         const item = await write(db, request, (tx) => patchItem(tx, request.params.id, request.body, expected))
-        return reply.headers(etag(item)).send(item)
+        return reply.headers(etag(item.version)).send(item)
       },
     })
 
@@ -80,7 +79,7 @@ export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod
         summary: 'Delete an item; a PUT brings it back',
         params: ofItem,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         response: { 200: ok(MediaItem), ...writeProblems('media-item-not-found', 'revision-mismatch') },
       },
       handler: async (request, reply) => {

@@ -7,13 +7,13 @@ import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { addSafeguard, listSafeguards, recordMetrics, removeSafeguard } from '../../store/safeguards.ts'
 import { created, ok } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
-import { environmentQuery, idempotencyHeader, reasonQuery, write } from '../requests.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
+import { environmentQuery, idempotencyHeader, reasonQuery, write, writeQuery } from '../requests.ts'
 import { ofPlan, planPath } from './release-plans.ts'
 
 const tags = ['safeguards']
 const ofSafeguard = ofPlan.extend({ safeguardId: Ulid })
-const querystring = strict({ ...environmentQuery, ...reasonQuery })
+const querystring = strict(writeQuery)
 
 /** Safeguards of release plans, and the metrics that they watch. */
 export function metricRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
@@ -41,7 +41,7 @@ export function metricRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         body: NewSafeguard,
         response: {
           201: created(Safeguard),
-          ...writeProblems('flag-not-found', 'plan-not-found', 'too-many-safeguards'),
+          ...gatedProblems('flag-not-found', 'plan-not-found', 'too-many-safeguards'),
         },
       },
       handler: async (request, reply) => {
@@ -64,7 +64,7 @@ export function metricRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Safeguard),
-          ...writeProblems('flag-not-found', 'plan-not-found', 'safeguard-not-found'),
+          ...gatedProblems('flag-not-found', 'plan-not-found', 'safeguard-not-found'),
         },
       },
       handler: async (request, reply) => {

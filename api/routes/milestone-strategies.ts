@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { z } from 'zod'
 import { NewStrategy, Strategy, StrategyEdit, Ulid } from '../../domain/strategy.ts'
 import type { StrategyChange } from '../../domain/strategy-content.ts'
 import { strict } from '../../domain/strict.ts'
@@ -11,20 +10,18 @@ import {
   updateMilestoneStrategy,
 } from '../../store/milestone-strategies.ts'
 import { created, ok } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
-import { environmentQuery, expectedVersion, idempotencyHeader, ifMatchHeader, reasonQuery, write } from '../requests.ts'
+import { gatedProblems, readProblems } from '../problems.ts'
+import { editHeaders, environmentQuery, etag, expectedVersion, write, writeQuery } from '../requests.ts'
 import { ofPlan, planPath } from './release-plans.ts'
 
 const tags = ['release plans']
 const ofMilestone = ofPlan.extend({ milestoneId: Ulid })
 const ofStrategy = ofPlan.extend({ strategyId: Ulid })
 const path = `${planPath}/milestone-strategies/:strategyId`
-const querystring = strict({ ...environmentQuery, ...reasonQuery })
-const headers = z.object({ ...idempotencyHeader, ...ifMatchHeader })
+const querystring = strict(writeQuery)
 const REFUSALS = ['flag-not-found', 'flag-archived', 'plan-not-found', 'revision-mismatch'] as const
 const SYNC =
   'Of the active milestone, what users are served by changes with it, unless the environment has turned that off.'
-const etag = ({ revision }: { revision: number }) => ({ etag: `"${revision}"` })
 
 /** Strategies of a plan's milestones, started or not; the ETag of a strategy is that of its flag. */
 export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
@@ -36,11 +33,11 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
         description: SYNC,
         params: ofMilestone,
         querystring,
-        headers,
+        headers: editHeaders,
         body: NewStrategy,
         response: {
           201: created(Strategy, { etag: true }),
-          ...writeProblems(...REFUSALS, 'milestone-not-found', 'unknown-segment', 'too-many-strategies'),
+          ...gatedProblems(...REFUSALS, 'milestone-not-found', 'unknown-segment', 'too-many-strategies'),
         },
       },
       handler: async (request, reply) => {
@@ -52,7 +49,7 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
         const self = `/api/admin/flags/${flagKey}/release-plans/${planId}/milestone-strategies/${made.strategy.id}`
         return reply
           .code(201)
-          .headers({ location: `${self}?environment=${environment}`, ...etag(made) })
+          .headers({ location: `${self}?environment=${environment}`, ...etag(made.revision) })
           .send(made.strategy)
       },
     })
@@ -70,7 +67,7 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
       },
       handler: async (request, reply) => {
         const found = await getMilestoneStrategy(db, { ...request.params, ...request.query })
-        return reply.headers(etag(found)).send(found.strategy)
+        return reply.headers(etag(found.revision)).send(found.strategy)
       },
     })
 
@@ -98,11 +95,11 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
           description: SYNC,
           params: ofStrategy,
           querystring,
-          headers,
+          headers: editHeaders,
           body,
           response: {
             200: ok(Strategy, { etag: true }),
-            ...writeProblems(...REFUSALS, 'strategy-not-found', 'unknown-segment'),
+            ...gatedProblems(...REFUSALS, 'strategy-not-found', 'unknown-segment'),
           },
         },
         handler: async (request, reply) => {
@@ -112,7 +109,7 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
           const changed = await write(db, request, (tx) =>
             updateMilestoneStrategy(tx, address, change, expectedRevision),
           )
-          return reply.headers(etag(changed)).send(changed.strategy)
+          return reply.headers(etag(changed.revision)).send(changed.strategy)
         },
       })
     }
@@ -124,14 +121,14 @@ export function milestoneStrategyRoutes({ db }: { db: Database }): FastifyPlugin
         description: SYNC,
         params: ofStrategy,
         querystring,
-        headers,
-        response: { 200: ok(Strategy, { etag: true }), ...writeProblems(...REFUSALS, 'strategy-not-found') },
+        headers: editHeaders,
+        response: { 200: ok(Strategy, { etag: true }), ...gatedProblems(...REFUSALS, 'strategy-not-found') },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const expectedRevision = expectedVersion(request.headers)
         const removed = await write(db, request, (tx) => removeMilestoneStrategy(tx, address, expectedRevision))
-        return reply.headers(etag(removed)).send(removed.strategy)
+        return reply.headers(etag(removed.revision)).send(removed.strategy)
       },
     })
   }

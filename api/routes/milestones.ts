@@ -7,19 +7,17 @@ import type { Database } from '../../store/database.ts'
 import { approveMilestone, editMilestone, startMilestone } from '../../store/milestones.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { ok } from '../openapi.ts'
-import { writeProblems } from '../problems.ts'
-import { environmentQuery, expectedVersion, idempotencyHeader, ifMatchHeader, reasonQuery, write } from '../requests.ts'
-import { freezeQuery } from './flag-schedules.ts'
-import { ofPlan, planAnswers, planPath } from './release-plans.ts'
+import { gatedProblems } from '../problems.ts'
+import { editHeaders, etag, expectedVersion, idempotencyHeader, write, writeQuery } from '../requests.ts'
+import { freezeQuery, overridesFreeze } from './flag-schedules.ts'
+import { ofPlan, planPath, shownPlan } from './release-plans.ts'
 
 const tags = ['release plans']
 const ofMilestone = ofPlan.extend({ milestoneId: Ulid })
-const writeQuery = { ...environmentQuery, ...reasonQuery }
-const headers = z.object({ ...idempotencyHeader, ...ifMatchHeader })
 const REFUSALS = ['flag-not-found', 'flag-archived', 'plan-not-found', 'milestone-not-found'] as const
 
 export function milestoneRoutes({ db, names }: { db: Database; names: TemporalNames }): FastifyPluginAsyncZod {
-  const { shown, etag } = planAnswers(names)
+  const shown = shownPlan(names)
   const path = `${planPath}/milestones/:milestoneId`
 
   return async (app) => {
@@ -31,23 +29,22 @@ export function milestoneRoutes({ db, names }: { db: Database; names: TemporalNa
           'The next one before its time, an earlier one to go back, the active one to begin it again: users are served by its strategies from this revision on. A paused plan goes on. On a flag that is off nobody sees any of it (`flagEnabled`), unless `enable` switches it on as well.',
         params: ofMilestone,
         querystring: strict({ ...writeQuery, ...freezeQuery }),
-        headers,
+        headers: editHeaders,
         body: StartMilestone.nullish(),
         response: {
           200: ok(ReleasePlan, { etag: true }),
-          ...writeProblems(...REFUSALS, 'revision-mismatch', 'frozen'),
+          ...gatedProblems(...REFUSALS, 'revision-mismatch', 'frozen'),
         },
       },
       handler: async (request, reply) => {
-        const { environment, overrideFreeze } = request.query
-        const address = { ...request.params, environment }
+        const address = { ...request.params, environment: request.query.environment }
         const options = {
           enable: request.body?.enable ?? false,
-          overrideFreeze: overrideFreeze === 'true',
+          overrideFreeze: overridesFreeze(request.query),
           expectedVersion: expectedVersion(request.headers),
         }
         const plan = await write(db, request, (tx) => startMilestone(tx, address, options))
-        return reply.headers(etag(plan)).send(shown(plan))
+        return reply.headers(etag(plan.version)).send(shown(plan))
       },
     })
 
@@ -61,13 +58,13 @@ export function milestoneRoutes({ db, names }: { db: Database; names: TemporalNa
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(ReleasePlan, { etag: true }),
-          ...writeProblems(...REFUSALS, 'milestone-not-active', 'approval-not-needed'),
+          ...gatedProblems(...REFUSALS, 'milestone-not-active', 'approval-not-needed'),
         },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const plan = await write(db, request, (tx) => approveMilestone(tx, address))
-        return reply.headers(etag(plan)).send(shown(plan))
+        return reply.headers(etag(plan.version)).send(shown(plan))
       },
     })
 
@@ -79,15 +76,15 @@ export function milestoneRoutes({ db, names }: { db: Database; names: TemporalNa
           'Of the active milestone it counts from now on: a dwell time that is over by the new one ends at once.',
         params: ofMilestone,
         querystring: strict(writeQuery),
-        headers,
+        headers: editHeaders,
         body: MilestoneEdit,
-        response: { 200: ok(ReleasePlan, { etag: true }), ...writeProblems(...REFUSALS, 'revision-mismatch') },
+        response: { 200: ok(ReleasePlan, { etag: true }), ...gatedProblems(...REFUSALS, 'revision-mismatch') },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const expected = expectedVersion(request.headers)
         const plan = await write(db, request, (tx) => editMilestone(tx, address, request.body, expected))
-        return reply.headers(etag(plan)).send(shown(plan))
+        return reply.headers(etag(plan.version)).send(shown(plan))
       },
     })
   }

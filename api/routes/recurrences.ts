@@ -17,16 +17,17 @@ import {
   skipOccurrence,
 } from '../../store/recurrences.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
-  reasonQuery,
   sendPage,
   write,
+  writeQuery,
 } from '../requests.ts'
 
 const tags = ['recurrences']
@@ -49,7 +50,7 @@ const COMMANDS = [
     run: resumeRecurrence,
     summary: 'Go on with a paused recurrence',
     description: 'What was missed is made as `catchUp` says. Resuming an active one changes nothing.',
-    problems: ['flag-archived'],
+    problems: ['flag-archived', 'change-request-required'],
   },
   {
     name: 'skip',
@@ -61,8 +62,6 @@ const COMMANDS = [
 ] as const
 
 export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
-  const etag = ({ version }: Recurrence) => ({ etag: `"${version}"` })
-
   return async (app) => {
     app.post('/flags/:flagKey/recurrences', {
       schema: {
@@ -71,12 +70,12 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         description:
           'Each occurrence is a schedule of its own, made when the one before is final; the first is after now and after what the flag has applied.',
         params: ofFlag,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict(writeQuery),
         headers: z.object(idempotencyHeader),
         body: NewRecurrence,
         response: {
           201: created(Recurrence, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'flag-archived',
             'recurrence-empty',
@@ -92,7 +91,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         const location = `/api/admin/flags/${flagKey}/recurrences/${made.id}?environment=${environment}`
         return reply
           .code(201)
-          .headers({ location, ...etag(made) })
+          .headers({ location, ...etag(made.version) })
           .send(made)
       },
     })
@@ -112,6 +111,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
     })
 
     app.post('/flags/:flagKey/recurrences/preview', {
+      config: { changesNothing: true },
       schema: {
         tags,
         summary: 'See when something would occur; changes nothing',
@@ -145,7 +145,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
       },
       handler: async (request, reply) => {
         const recurrence = await getRecurrence(db, { ...request.params, ...request.query })
-        return reply.headers(etag(recurrence)).send(recurrence)
+        return reply.headers(etag(recurrence.version)).send(recurrence)
       },
     })
 
@@ -156,12 +156,12 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         description:
           'The pending occurrence changes with it: with `cron`, `timeZone`, `gap` or `overlap` it moves to the first time after now that they give. `null` takes `until` or `count` away.',
         params: ofRecurrence,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: RecurrenceEdit,
         response: {
           200: ok(Recurrence, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'recurrence-not-found',
             'recurrence-ended',
@@ -176,7 +176,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         const address = { ...request.params, environment: request.query.environment }
         const expected = expectedVersion(request.headers)
         const recurrence = await write(db, request, (tx) => editRecurrence(tx, address, request.body, expected))
-        return reply.headers(etag(recurrence)).send(recurrence)
+        return reply.headers(etag(recurrence.version)).send(recurrence)
       },
     })
 
@@ -185,7 +185,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         tags,
         summary: 'End a recurrence and cancel its pending occurrence',
         params: ofRecurrence,
-        querystring: strict({ ...environmentQuery, ...reasonQuery }),
+        querystring: strict(writeQuery),
         headers: z.object(idempotencyHeader),
         response: {
           200: ok(Recurrence, { etag: true }),
@@ -195,7 +195,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const recurrence = await write(db, request, (tx) => deleteRecurrence(tx, address))
-        return reply.headers(etag(recurrence)).send(recurrence)
+        return reply.headers(etag(recurrence.version)).send(recurrence)
       },
     })
 
@@ -206,7 +206,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
           summary,
           description,
           params: ofRecurrence,
-          querystring: strict({ ...environmentQuery, ...reasonQuery }),
+          querystring: strict(writeQuery),
           headers: z.object(idempotencyHeader),
           response: {
             200: ok(Recurrence, { etag: true }),
@@ -216,7 +216,7 @@ export function recurrenceRoutes({ db }: { db: Database }): FastifyPluginAsyncZo
         handler: async (request, reply) => {
           const address = { ...request.params, environment: request.query.environment }
           const recurrence = await write(db, request, (tx) => run(tx, address))
-          return reply.headers(etag(recurrence)).send(recurrence)
+          return reply.headers(etag(recurrence.version)).send(recurrence)
         },
       })
     }

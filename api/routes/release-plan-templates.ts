@@ -14,9 +14,10 @@ import {
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
   reasonQuery,
   sendPage,
@@ -25,7 +26,6 @@ import {
 
 const tags = ['release plans']
 const ofTemplate = z.object({ templateId: Ulid })
-const etag = ({ version }: ReleasePlanTemplate) => ({ etag: `"${version}"` })
 
 export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -44,7 +44,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
         const template = await write(db, request, (tx) => createTemplate(tx, request.body))
         return reply
           .code(201)
-          .headers({ location: `/api/admin/release-plan-templates/${template.id}`, ...etag(template) })
+          .headers({ location: `/api/admin/release-plan-templates/${template.id}`, ...etag(template.version) })
           .send(template)
       },
     })
@@ -71,7 +71,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
       },
       handler: async (request, reply) => {
         const template = await getTemplate(db, request.params.templateId)
-        return reply.headers(etag(template)).send(template)
+        return reply.headers(etag(template.version)).send(template)
       },
     })
 
@@ -82,7 +82,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
         description: 'What is not given gets its default. Plans that were made of it stay as they are.',
         params: ofTemplate,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: NewTemplate,
         response: {
           200: ok(ReleasePlanTemplate, { etag: true }),
@@ -93,7 +93,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
         const { templateId } = request.params
         const expected = expectedVersion(request.headers)
         const template = await write(db, request, (tx) => replaceTemplate(tx, templateId, request.body, expected))
-        return reply.headers(etag(template)).send(template)
+        return reply.headers(etag(template.version)).send(template)
       },
     })
 
@@ -103,7 +103,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
         summary: 'Archive a template; its name is free again',
         params: ofTemplate,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         response: {
           200: ok(ReleasePlanTemplate, { etag: true }),
           ...writeProblems('template-not-found', 'revision-mismatch'),
@@ -113,7 +113,7 @@ export function releasePlanTemplateRoutes({ db }: { db: Database }): FastifyPlug
         const { templateId } = request.params
         const expected = expectedVersion(request.headers)
         const template = await write(db, request, (tx) => archiveTemplate(tx, templateId, expected))
-        return reply.headers(etag(template)).send(template)
+        return reply.headers(etag(template.version)).send(template)
       },
     })
   }

@@ -10,31 +10,29 @@ import { pausePlan, resumePlan } from '../../store/release-plan-control.ts'
 import { createPlan, deletePlan, getPlan, listPlans, listPlansOfFlag } from '../../store/release-plans.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
-  reasonQuery,
   sendPage,
   write,
+  writeQuery,
 } from '../requests.ts'
 
 const tags = ['release plans']
 const ofFlag = z.object({ flagKey: FlagKey })
 export const ofPlan = ofFlag.extend({ planId: Ulid })
 export const planPath = '/flags/:flagKey/release-plans/:planId'
-const writeQuery = { ...environmentQuery, ...reasonQuery }
 
-/** A plan as answers have it: its version is its ETag. */
-export function planAnswers(names: TemporalNames) {
-  return {
-    shown: (plan: ReleasePlan) => ({ ...plan, workflowId: names.releasePlan(plan.id) }),
-    etag: ({ version }: Pick<ReleasePlan, 'version'>) => ({ etag: `"${version}"` }),
-  }
-}
+/** A plan as answers have it. */
+export const shownPlan = (names: TemporalNames) => (plan: ReleasePlan) => ({
+  ...plan,
+  workflowId: names.releasePlan(plan.id),
+})
 
 const COMMANDS = [
   {
@@ -42,7 +40,7 @@ const COMMANDS = [
     run: pausePlan,
     summary: 'Pause a release plan',
     description: 'No milestone starts by itself; users keep what they have. Pausing a paused one changes nothing.',
-    problem: 'plan-not-running',
+    problems: ['plan-not-running'],
   },
   {
     name: 'resume',
@@ -50,12 +48,12 @@ const COMMANDS = [
     summary: 'Go on with a paused release plan',
     description:
       'What was left of the dwell time is still to come; what follows is later by the pause. Resuming a running one changes nothing.',
-    problem: 'plan-not-paused',
+    problems: ['plan-not-paused', 'change-request-required'],
   },
 ] as const
 
 export function releasePlanRoutes({ db, names }: { db: Database; names: TemporalNames }): FastifyPluginAsyncZod {
-  const { shown, etag } = planAnswers(names)
+  const shown = shownPlan(names)
 
   return async (app) => {
     app.post('/flags/:flagKey/release-plans', {
@@ -70,7 +68,7 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
         body: NewReleasePlan,
         response: {
           201: created(ReleasePlan, { etag: true }),
-          ...writeProblems(
+          ...gatedProblems(
             'flag-not-found',
             'flag-archived',
             'plan-exists',
@@ -88,7 +86,7 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
         const location = `/api/admin/flags/${flagKey}/release-plans/${plan.id}?environment=${environment}`
         return reply
           .code(201)
-          .headers({ location, ...etag(plan) })
+          .headers({ location, ...etag(plan.version) })
           .send(shown(plan))
       },
     })
@@ -113,6 +111,7 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
         summary: 'List the release plans of all flags, the newest first',
         querystring: strict({
           environment: Environment.optional(),
+          flagKey: FlagKey.optional(),
           status: PlanStatus.optional(),
           dueBefore: DueTime.optional().meta({ description: 'The next milestone is planned to start before' }),
           ...pageQuery,
@@ -136,7 +135,7 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
       },
       handler: async (request, reply) => {
         const plan = await getPlan(db, { ...request.params, ...request.query })
-        return reply.headers(etag(plan)).send(shown(plan))
+        return reply.headers(etag(plan.version)).send(shown(plan))
       },
     })
 
@@ -151,10 +150,10 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
           ...writeQuery,
           keepStrategies: z.stringbool({ error: 'must be true or false' }).default(false),
         }),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         response: {
           200: ok(ReleasePlan),
-          ...writeProblems('flag-not-found', 'plan-not-found', 'revision-mismatch'),
+          ...gatedProblems('flag-not-found', 'plan-not-found', 'revision-mismatch'),
         },
       },
       handler: async (request, reply) => {
@@ -165,7 +164,7 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
       },
     })
 
-    for (const { name, run, summary, description, problem } of COMMANDS) {
+    for (const { name, run, summary, description, problems } of COMMANDS) {
       app.post(`${planPath}/${name}`, {
         schema: {
           tags,
@@ -176,13 +175,13 @@ export function releasePlanRoutes({ db, names }: { db: Database; names: Temporal
           headers: z.object(idempotencyHeader),
           response: {
             200: ok(ReleasePlan, { etag: true }),
-            ...writeProblems('flag-not-found', 'flag-archived', 'plan-not-found', problem),
+            ...writeProblems('flag-not-found', 'flag-archived', 'plan-not-found', ...problems),
           },
         },
         handler: async (request, reply) => {
           const address = { ...request.params, environment: request.query.environment }
           const plan = await write(db, request, (tx) => run(tx, address))
-          return reply.headers(etag(plan)).send(shown(plan))
+          return reply.headers(etag(plan.version)).send(shown(plan))
         },
       })
     }

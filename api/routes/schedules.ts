@@ -11,9 +11,9 @@ import type { ScheduleGuards } from '../../store/schedule-guards.ts'
 import { searchSchedules } from '../../store/schedule-search.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { ok, paged } from '../openapi.ts'
-import { describeRefusal, RefusalDocument, readProblems, writeProblems } from '../problems.ts'
+import { describeRefusal, gatedProblems, RefusalDocument, readProblems, writeProblems } from '../problems.ts'
 import { idempotencyHeader, pageQuery, reasonQuery, sendPage, write } from '../requests.ts'
-import { freezeQuery, Schedule } from './flag-schedules.ts'
+import { freezeQuery, guardsOf, Schedule } from './flag-schedules.ts'
 
 const tags = ['schedules of many flags']
 
@@ -53,10 +53,6 @@ interface Dependencies {
 
 /** Of all flags at once. */
 export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPluginAsyncZod {
-  const guardsOf = (query: { overrideFreeze?: string | undefined }) => ({
-    ...guards,
-    overrideFreeze: query.overrideFreeze === 'true',
-  })
   const shown = (schedule: FlagSchedule) => ({ ...schedule, workflowId: names.flagSchedule(schedule.id) })
   const shownOutcome = (outcome: BulkOutcome) => ({ ...outcome, schedules: outcome.schedules.map(shown) })
 
@@ -93,7 +89,7 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
         querystring: strict({ ...freezeQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         body: BulkCreate,
-        response: { 200: ok(BulkResults), ...writeProblems('bulk-refused') },
+        response: { 200: ok(BulkResults), ...gatedProblems('bulk-refused') },
       },
       // Each wrong item is reported; of a body with a million of them nobody wants to know more than this.
       preValidation: async ({ body }) => {
@@ -104,7 +100,9 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
         })
       },
       handler: async (request, reply) => {
-        const results = await write(db, request, (tx) => createSchedules(tx, request.body, guardsOf(request.query)))
+        const results = await write(db, request, (tx) =>
+          createSchedules(tx, request.body, guardsOf(guards, request.query)),
+        )
         return reply.send(
           results.map((result) =>
             'schedule' in result
@@ -116,6 +114,7 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
     })
 
     app.post('/schedules/bulk-cancel', {
+      config: { changesNothing: 'with-dry-run' },
       schema: {
         tags,
         summary: 'Cancel the pending schedules that a filter means',
@@ -131,6 +130,7 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
     })
 
     app.post('/schedules/bulk-shift', {
+      config: { changesNothing: 'with-dry-run' },
       schema: {
         tags,
         summary: 'Move the pending schedules that a filter means',
@@ -139,11 +139,13 @@ export function scheduleRoutes({ db, names, guards }: Dependencies): FastifyPlug
         querystring: strict({ ...freezeQuery, ...reasonQuery }),
         headers: z.object(idempotencyHeader),
         body: BulkShift,
-        response: { 200: ok(Outcome), ...writeProblems('bulk-refused', 'filter-too-wide') },
+        response: { 200: ok(Outcome), ...gatedProblems('bulk-refused', 'filter-too-wide') },
       },
       handler: async (request, reply) =>
         reply.send(
-          shownOutcome(await write(db, request, (tx) => shiftSchedules(tx, request.body, guardsOf(request.query)))),
+          shownOutcome(
+            await write(db, request, (tx) => shiftSchedules(tx, request.body, guardsOf(guards, request.query))),
+          ),
         ),
     })
   }

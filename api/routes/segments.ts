@@ -6,22 +6,21 @@ import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { createSegment, deleteSegment, editSegment, getSegment, listSegments } from '../../store/segments.ts'
 import { created, ok, paged } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
+import { gatedProblems, readProblems } from '../problems.ts'
 import {
+  editHeaders,
   environmentQuery,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   pageQuery,
-  reasonQuery,
   sendPage,
   write,
+  writeQuery,
 } from '../requests.ts'
 
 const tags = ['segments']
 const ofSegment = z.object({ segmentKey: SegmentKey })
-const writeQuery = strict({ ...environmentQuery, ...reasonQuery })
-const etag = ({ revision }: Segment) => ({ etag: `"${revision}"` })
 
 export function segmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -30,17 +29,17 @@ export function segmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Create a segment',
         description: 'A group of users that strategies share: who meets all of its constraints.',
-        querystring: writeQuery,
+        querystring: strict(writeQuery),
         headers: z.object(idempotencyHeader),
         body: NewSegment,
-        response: { 201: created(Segment, { etag: true }), ...writeProblems('segment-exists') },
+        response: { 201: created(Segment, { etag: true }), ...gatedProblems('segment-exists') },
       },
       handler: async (request, reply) => {
         const segment = await write(db, request, (tx) => createSegment(tx, request.query.environment, request.body))
         const location = `/api/admin/segments/${segment.key}?environment=${segment.environment}`
         return reply
           .code(201)
-          .headers({ location, ...etag(segment) })
+          .headers({ location, ...etag(segment.revision) })
           .send(segment)
       },
     })
@@ -65,7 +64,7 @@ export function segmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
       },
       handler: async (request, reply) => {
         const segment = await getSegment(db, { ...request.params, ...request.query })
-        return reply.headers(etag(segment)).send(segment)
+        return reply.headers(etag(segment.revision)).send(segment)
       },
     })
 
@@ -74,16 +73,16 @@ export function segmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Change a segment, for all strategies that use it',
         params: ofSegment,
-        querystring: writeQuery,
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: SegmentEdit,
-        response: { 200: ok(Segment, { etag: true }), ...writeProblems('segment-not-found', 'revision-mismatch') },
+        response: { 200: ok(Segment, { etag: true }), ...gatedProblems('segment-not-found', 'revision-mismatch') },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const expected = expectedVersion(request.headers)
         const segment = await write(db, request, (tx) => editSegment(tx, address, request.body, expected))
-        return reply.headers(etag(segment)).send(segment)
+        return reply.headers(etag(segment.revision)).send(segment)
       },
     })
 
@@ -92,11 +91,11 @@ export function segmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
         tags,
         summary: 'Delete a segment that no strategy uses',
         params: ofSegment,
-        querystring: writeQuery,
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         response: {
           200: ok(Segment),
-          ...writeProblems('segment-not-found', 'revision-mismatch', 'segment-in-use'),
+          ...gatedProblems('segment-not-found', 'revision-mismatch', 'segment-in-use'),
         },
       },
       handler: (request) => {

@@ -15,17 +15,14 @@ import {
 } from '../../store/strategies.ts'
 import { reorderStrategies } from '../../store/strategy-order.ts'
 import { created, ok } from '../openapi.ts'
-import { readProblems, writeProblems } from '../problems.ts'
-import { environmentQuery, expectedVersion, idempotencyHeader, ifMatchHeader, reasonQuery, write } from '../requests.ts'
+import { gatedProblems, readProblems } from '../problems.ts'
+import { editHeaders, environmentQuery, etag, expectedVersion, write, writeQuery } from '../requests.ts'
 
 const tags = ['strategies']
 const ofFlag = z.object({ flagKey: FlagKey })
 const ofStrategy = z.object({ flagKey: FlagKey, strategyId: Ulid })
-const writeQuery = strict({ ...environmentQuery, ...reasonQuery })
-const writeHeaders = z.object({ ...idempotencyHeader, ...ifMatchHeader })
 const REFUSALS = ['flag-not-found', 'revision-mismatch', 'flag-archived'] as const
 const SYNC = 'Of an active milestone both copies change together, unless the environment has turned that off.'
-const etag = ({ revision }: { revision: number }) => ({ etag: `"${revision}"` })
 
 const Order = strict({
   ids: z
@@ -47,7 +44,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
       },
       handler: async (request, reply) => {
         const found = await listStrategies(db, { ...request.params, ...request.query })
-        return reply.headers(etag(found)).send(found.strategies)
+        return reply.headers(etag(found.revision)).send(found.strategies)
       },
     })
 
@@ -56,12 +53,12 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         tags,
         summary: "Add a strategy of the flag's own",
         params: ofFlag,
-        querystring: writeQuery,
-        headers: writeHeaders,
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: NewStrategy,
         response: {
           201: created(Strategy, { etag: true }),
-          ...writeProblems(...REFUSALS, 'unknown-segment', 'too-many-strategies'),
+          ...gatedProblems(...REFUSALS, 'unknown-segment', 'too-many-strategies'),
         },
       },
       handler: async (request, reply) => {
@@ -72,7 +69,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         const location = `/api/admin/flags/${address.flagKey}/strategies/${made.strategy.id}?environment=${environment}`
         return reply
           .code(201)
-          .headers({ location, ...etag(made) })
+          .headers({ location, ...etag(made.revision) })
           .send(made.strategy)
       },
     })
@@ -83,12 +80,12 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         summary: 'Put the strategies of a flag in another order',
         description: SYNC,
         params: ofFlag,
-        querystring: writeQuery,
-        headers: writeHeaders,
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: Order,
         response: {
           200: ok(z.array(Strategy), { etag: true }),
-          ...writeProblems(...REFUSALS, 'strategies-incomplete'),
+          ...gatedProblems(...REFUSALS, 'strategies-incomplete'),
         },
       },
       handler: async (request, reply) => {
@@ -96,7 +93,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         const expectedRevision = expectedVersion(request.headers)
         const { ids } = request.body
         const placed = await write(db, request, (tx) => reorderStrategies(tx, address, ids, { expectedRevision }))
-        return reply.headers(etag(placed)).send(placed.strategies)
+        return reply.headers(etag(placed.revision)).send(placed.strategies)
       },
     })
 
@@ -110,7 +107,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
       },
       handler: async (request, reply) => {
         const found = await getStrategy(db, { ...request.params, ...request.query })
-        return reply.headers(etag(found)).send(found.strategy)
+        return reply.headers(etag(found.revision)).send(found.strategy)
       },
     })
 
@@ -128,7 +125,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
       )
     const changed = {
       200: ok(Strategy, { etag: true }),
-      ...writeProblems(...REFUSALS, 'strategy-not-found', 'unknown-segment'),
+      ...gatedProblems(...REFUSALS, 'strategy-not-found', 'unknown-segment'),
     }
 
     app.put('/flags/:flagKey/strategies/:strategyId', {
@@ -137,15 +134,15 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         summary: 'Replace a strategy; what is not given gets its default',
         description: SYNC,
         params: ofStrategy,
-        querystring: writeQuery,
-        headers: writeHeaders,
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: NewStrategy,
         response: changed,
       },
       handler: async (request, reply) => {
         const { query, headers, body } = request
         const written = await change(request, query.environment, headers, { replace: body })
-        return reply.headers(etag(written)).send(written.strategy)
+        return reply.headers(etag(written.revision)).send(written.strategy)
       },
     })
 
@@ -155,15 +152,15 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         summary: 'Change the named fields of a strategy',
         description: SYNC,
         params: ofStrategy,
-        querystring: writeQuery,
-        headers: writeHeaders,
+        querystring: strict(writeQuery),
+        headers: editHeaders,
         body: StrategyEdit,
         response: changed,
       },
       handler: async (request, reply) => {
         const { query, headers, body } = request
         const written = await change(request, query.environment, headers, { edit: body })
-        return reply.headers(etag(written)).send(written.strategy)
+        return reply.headers(etag(written.revision)).send(written.strategy)
       },
     })
 
@@ -173,9 +170,9 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         summary: 'Remove a strategy',
         description: SYNC,
         params: ofStrategy,
-        querystring: writeQuery,
-        headers: writeHeaders,
-        response: { 200: ok(Strategy, { etag: true }), ...writeProblems(...REFUSALS, 'strategy-not-found') },
+        querystring: strict(writeQuery),
+        headers: editHeaders,
+        response: { 200: ok(Strategy, { etag: true }), ...gatedProblems(...REFUSALS, 'strategy-not-found') },
       },
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
@@ -183,7 +180,7 @@ export function strategyRoutes({ db }: { db: Database }): FastifyPluginAsyncZod 
         const removed = await write(db, request, (tx) =>
           removeStrategy(tx, address, { door: 'strategy', expectedRevision }),
         )
-        return reply.headers(etag(removed)).send(removed.strategy)
+        return reply.headers(etag(removed.revision)).send(removed.strategy)
       },
     })
   }

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { FlagKey } from '../../domain/flag.ts'
 import { FlagHistoryState } from '../../domain/flag-history.ts'
-import { DueTime, NewSchedule } from '../../domain/flag-schedule.ts'
+import { DueTime, SchedulePreviewed } from '../../domain/flag-schedule.ts'
 import { SchedulePreview } from '../../domain/schedule-conflicts.ts'
 import { strict } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
@@ -12,7 +12,7 @@ import { previewSchedule } from '../../store/schedule-preview.ts'
 import { ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
 import { environmentQuery, originOf, reasonQuery } from '../requests.ts'
-import { freezeQuery } from './flag-schedules.ts'
+import { freezeQuery, guardsOf } from './flag-schedules.ts'
 
 const ofFlag = z.object({ flagKey: FlagKey })
 
@@ -20,18 +20,19 @@ const ofFlag = z.object({ flagKey: FlagKey })
 export function whatIfRoutes({ db, guards }: { db: Database; guards: ScheduleGuards }): FastifyPluginAsyncZod {
   return async (app) => {
     app.post('/flags/:flagKey/schedule/preview', {
+      config: { changesNothing: true },
       schema: {
         tags: ['flag schedules'],
         summary: 'Would this schedule be accepted, what would it do, and whom does it contradict? Changes nothing',
+        description: 'Of a new one, or of a pending one that is moved or changed (`scheduleId`).',
         params: ofFlag,
         querystring: strict({ ...environmentQuery, ...freezeQuery, ...reasonQuery }),
-        body: NewSchedule,
+        body: SchedulePreviewed,
         response: { 200: ok(SchedulePreview), ...writeProblems('flag-not-found') },
       },
       handler: async (request, reply) => {
-        const { environment, overrideFreeze } = request.query
-        const address = { ...request.params, environment }
-        const asked = { ...guards, overrideFreeze: overrideFreeze === 'true' }
+        const address = { ...request.params, environment: request.query.environment }
+        const asked = guardsOf(guards, request.query)
         return reply.send(await previewSchedule(db, address, request.body, asked, originOf(request).origin))
       },
     })

@@ -80,7 +80,7 @@ function isSafe(node: PatchNode): boolean {
 }
 
 /** Of every patch all that it waits for, also by way of others; in a cycle that is the patch itself, too. */
-export function ancestorsOf(nodes: PatchNode[]): Map<string, Set<string>> {
+export function ancestorsOf(nodes: Pick<PatchNode, 'id' | 'dependencies'>[]): Map<string, Set<string>> {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   return new Map(
     nodes.map(({ id, dependencies }) => {

@@ -21,10 +21,15 @@ export interface Layout {
   height: number
 }
 
+interface Sizes {
+  box: { width: number; height: number }
+  gap: { x: number; y: number }
+  /** Room that a line takes where it passes a column. */
+  lane: number
+}
+
 export const BOX = { width: 236, height: 52 }
-const GAP = { x: 64, y: 16 }
-/** Room that a line takes where it passes a column. */
-const LANE = 10
+const SIZES: Sizes = { box: BOX, gap: { x: 64, y: 16 }, lane: 10 }
 const SWEEPS = 8
 
 /** A box, or a line that passes by. */
@@ -33,6 +38,7 @@ interface Slot {
   before: Slot[]
   after: Slot[]
   y: number
+  height: number
 }
 
 /**
@@ -40,20 +46,24 @@ interface Slot {
  * (each slot goes to the mean of its neighbours, in turns from either side). Patches that are in a cycle are in a column of
  * their own, at the end, without lines.
  */
-export function layoutGraph(graph: PatchGraph): Layout {
-  const slots = new Map(
-    graph.patches.map((patch): [string, Slot] => [patch.id, { patch, before: [], after: [], y: 0 }]),
-  )
+export function layoutGraph(graph: PatchGraph, { box, gap, lane }: Sizes = SIZES): Layout {
+  const slotOf = (patch: DrawnPatch | null): Slot => {
+    return { patch, before: [], after: [], y: 0, height: patch ? box.height : lane }
+  }
+  const slots = new Map(graph.patches.map((patch): [string, Slot] => [patch.id, slotOf(patch)]))
   const columns = graph.layers.map((ids) => ids.map((id) => slots.get(id) as Slot))
-  const routes = graph.patches.flatMap((patch) => (patch.layer === null ? [] : routesTo(patch, slots, columns)))
+  const routes = graph.patches.flatMap((patch) =>
+    patch.layer === null ? [] : routesTo(patch, slots, columns, () => slotOf(null)),
+  )
   if (graph.cyclic.length > 0) columns.push(graph.cyclic.map((id) => slots.get(id) as Slot))
-  order(columns)
+  const stack = (column: Slot[]) => stackWith(column, gap.y)
+  order(columns, stack)
   const height = Math.max(0, ...columns.map(stack))
   for (const column of columns) {
     const shift = (height - stack(column)) / 2
     for (const slot of column) slot.y += shift
   }
-  const columnX = (index: number) => index * (BOX.width + GAP.x)
+  const columnX = (index: number) => index * (box.width + gap.x)
   const next = new Map(graph.criticalPath.map((id, index) => [id, graph.criticalPath[index + 1]]))
   return {
     boxes: columns.flatMap((column, index) =>
@@ -62,22 +72,30 @@ export function layoutGraph(graph: PatchGraph): Layout {
     lines: routes.map(({ from, to, slots: passed }) => ({
       from: from.id,
       to: to.id,
-      points: passed.flatMap((slot, index) => pointsOf(slot, columnX((from.layer ?? 0) + index), index, passed.length)),
+      points: passed.flatMap((slot, index) => {
+        const x = columnX((from.layer ?? 0) + index)
+        const [left, right] = [
+          { x, y: middle(slot) },
+          { x: x + box.width, y: middle(slot) },
+        ]
+        if (index === 0) return [right]
+        return index === passed.length - 1 ? [left] : [left, right]
+      }),
       critical: next.get(from.id) === to.id,
     })),
-    width: Math.max(0, columnX(columns.length) - GAP.x),
+    width: Math.max(0, columnX(columns.length) - gap.x),
     height,
   }
 }
 
 /** Slots from each dependency to the patch; in the columns between them they are new ones. */
-function routesTo(to: DrawnPatch, slots: Map<string, Slot>, columns: Slot[][]) {
+function routesTo(to: DrawnPatch, slots: Map<string, Slot>, columns: Slot[][], newLane: () => Slot) {
   return to.dependencies.flatMap((id) => {
     const start = slots.get(id)
     const end = slots.get(to.id)
     if (!start?.patch || !end) return []
     const between = columns.slice((start.patch.layer ?? 0) + 1, to.layer ?? 0).map((column) => {
-      const lane: Slot = { patch: null, before: [], after: [], y: 0 }
+      const lane = newLane()
       column.push(lane)
       return lane
     })
@@ -91,7 +109,7 @@ function routesTo(to: DrawnPatch, slots: Map<string, Slot>, columns: Slot[][]) {
   })
 }
 
-function order(columns: Slot[][]): void {
+function order(columns: Slot[][], stack: (column: Slot[]) => number): void {
   for (const column of columns) stack(column)
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const forwards = sweep % 2 === 0
@@ -104,13 +122,13 @@ function order(columns: Slot[][]): void {
 }
 
 /** Puts the slots of a column beneath each other; returns its height. */
-function stack(column: Slot[]): number {
+function stackWith(column: Slot[], gap: number): number {
   let y = 0
   for (const slot of column) {
     slot.y = y
-    y += heightOf(slot) + GAP.y
+    y += slot.height + gap
   }
-  return y - GAP.y
+  return y - gap
 }
 
 function mean(slots: Slot[]): number | null {
@@ -118,18 +136,5 @@ function mean(slots: Slot[]): number | null {
 }
 
 function middle(slot: Slot): number {
-  return slot.y + heightOf(slot) / 2
-}
-
-function heightOf(slot: Slot): number {
-  return slot.patch ? BOX.height : LANE
-}
-
-function pointsOf(slot: Slot, x: number, index: number, count: number) {
-  const [left, right] = [
-    { x, y: middle(slot) },
-    { x: x + BOX.width, y: middle(slot) },
-  ]
-  if (index === 0) return [right]
-  return index === count - 1 ? [left] : [left, right]
+  return slot.y + slot.height / 2
 }

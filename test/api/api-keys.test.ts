@@ -111,7 +111,7 @@ describe('the evaluation of a flag, for admins', () => {
     })
   })
 
-  it('at another time has the configuration of now', async () => {
+  it('at another time, constraints on the time see that', async () => {
     await call('POST', 'flags', { key: 'later', enabled: true })
     await call('POST', 'flags/later/strategies', {
       name: 'default',

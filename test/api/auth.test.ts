@@ -47,6 +47,30 @@ describe('tokens', () => {
     expect(await allowed(null)).toEqual([403, 403])
   })
 
+  it('of a viewer may send what changes nothing, and of a dry run only that', async () => {
+    await call('POST', 'flags', { key: 'asked' })
+    const headers = { authorization: `Bearer ${await token('viewer')}` }
+    const ask = async (path: string, body: object) => (await call('POST', path, body, headers)).status
+    const recurrence = { cron: '0 9 * * *', timeZone: 'Europe/Berlin' }
+    const scheduledAt = new Date(Date.now() + 3_600_000).toISOString()
+    expect(await ask('flags/asked/evaluate', { context: {} })).toBe(200)
+    expect(await ask('flags/asked/preview', { contexts: [{}], enabled: true })).toBe(200)
+    expect(await ask('flags/asked/schedule/preview', { scheduledAt, updates: { enabled: true } })).toBe(200)
+    expect(await ask('flags/asked/recurrences/preview', { recurrence })).toBe(200)
+    expect(await ask('catalog-policies/preview', { document: 1 })).toBe(400)
+    const filter = { environment: 'production' }
+    for (const [path, body] of [
+      ['schedules/bulk-cancel', { filter }],
+      ['schedules/bulk-shift', { filter, byMs: 1_000 }],
+      ['environments/production/release-plan-drift/repair', { from: 'milestone' }],
+    ] as const) {
+      expect(await ask(path, { ...body, dryRun: true }), path).toBe(200)
+      expect(await ask(path, { ...body, dryRun: false }), path).toBe(403)
+      expect(await ask(path, body), path).toBe(403)
+    }
+    expect(await ask('flags/asked/schedule', { scheduledAt, updates: { enabled: true } })).toBe(403)
+  })
+
   it('are asked for in the way of RFC 6750 and RFC 9457', async () => {
     const response = await call('GET', 'flags', undefined, { authorization: '' })
     expect(response).toMatchObject({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
+import { documentOf } from '../helpers/gameplans.ts'
 import { milestones } from '../helpers/release-plans.ts'
 import { inMs } from '../helpers/schedules.ts'
 
@@ -52,6 +53,10 @@ const freeze = await post('freezes?reason=x', {
   mode: 'refuse',
 })
 const made = await post(`environments/${environment}/change-requests?reason=x`, { title: 'draft' })
+const graph = ['1 [INFRA] -> []', '2 [BEHAVIOR] -> [1]', '3 [INFRA] -> []']
+const markdown = documentOf({ graph, activated: '2', criteria: ['it works'], questions: ['Who?'] })
+const gameplan = await post('gameplans', { markdown })
+const itsGameplan = `gameplans/${gameplan.id}`
 await call('PATCH', `environments/${environment}`, { changeRequests: true })
 
 type Write = [path: string, body?: unknown]
@@ -165,15 +170,43 @@ const STOPS: Record<string, { why: string; write: Write }> = {
     write: ['flags/f/recurrences/preview', { recurrence: recurring.recurrence }],
   },
   [`POST ${flag}/evaluate`]: { why: 'changes nothing', write: ['flags/f/evaluate', { context: {} }] },
+  [`POST ${flag}/preview`]: { why: 'changes nothing', write: ['flags/f/preview', { contexts: [{}], enabled: true }] },
+  'POST /api/admin/gameplans': { why: 'a draft changes nothing', write: ['gameplans', { markdown }] },
+  'POST /api/admin/gameplans/lint': { why: 'changes nothing', write: ['gameplans/lint?', { markdown }] },
+  ...gameplanCalls(),
   'PATCH /api/admin/environments/{environment}': {
     why: 'decides whether change requests are asked for; it is in the audit trail',
     write: [`environments/${environment}?reason=x`, { releasePlanSync: true }],
   },
 }
 
+/** Of a gameplan, in an order in which each can be made: what it does with its flag, it asks for by a change request. */
+function gameplanCalls(): typeof STOPS {
+  const path = '/api/admin/gameplans/{id}'
+  const why = 'says what is; the flag is changed by a change request that the gameplan makes'
+  const call = (route: string, verb: string, body?: unknown) => [
+    `${route} ${path}${verb.replace(/^(\/patches)\/\d/, '$1/{patchId}').replace(/^(\/(?:criteria|questions))\/\d/, '$1/{number}')}`,
+    { why, write: [`${itsGameplan}${verb}?reason=x`, body] },
+  ]
+  return Object.fromEntries([
+    call('POST', '/start'),
+    call('POST', '/patches/1/merged'),
+    call('POST', '/patches/1/reverted'),
+    call('POST', '/patches/3/skipped'),
+    call('POST', '/criteria/1/check'),
+    call('POST', '/criteria/1/uncheck'),
+    call('POST', '/questions/1/answer', { answer: 'We do' }),
+    call('POST', '/questions/1/reopen'),
+    call('PUT', '', { markdown }),
+    call('POST', '/pause'),
+    call('POST', '/resume'),
+    call('POST', '/cancel'),
+  ])
+}
+
 /** Nothing of these belongs to an environment; or it is the way in. */
 const ELSEWHERE =
-  /^\w+ (\/ofrep\/|\/api\/session|\/api\/accounts\/|\/api\/admin\/(outbox|catalog-polic|media-items|api-keys|accounts|account-migrations|release-plan-templates|environments\/\{environment\}\/change-requests))/
+  /^\w+ (\/ofrep\/|\/api\/session|\/api\/accounts\/|\/api\/webhooks\/|\/api\/admin\/(outbox|catalog-polic|media-items|api-keys|accounts|account-migrations|release-plan-templates|environments\/\{environment\}\/change-requests))/
 
 const query = (path: string) => (path.includes('?') ? path : `${path}${at}`)
 
@@ -191,8 +224,11 @@ describe('an environment that asks for change requests', () => {
 
   it.each(Object.entries(REFUSED))('%s is refused, with the way in', async (route, [path, body]) => {
     const before = await one(db, 'SELECT revision, (SELECT count(*) FROM events) AS events FROM configuration_revision')
-    const [method = ''] = route.split(' ')
+    const [method = '', documented = ''] = route.split(' ')
     const { status, body: answer } = await call(method as 'POST', query(path), body)
+    expect(document.paths[documented][method.toLowerCase()].responses[403].description).toContain(
+      'change-request-required',
+    )
     expect(answer).toMatchObject({
       type: '/problems/change-request-required',
       href: `/api/admin/environments/${environment}/change-requests`,

@@ -1,25 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { ChangeRequestEdit } from '../../domain/change-request.ts'
 import { createTestApp } from '../helpers/app.ts'
-import { changeRequests } from '../helpers/change-requests.ts'
+import { changeRequests, enable } from '../helpers/change-requests.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
-import { milestones } from '../helpers/release-plans.ts'
+import { HOUR } from '../helpers/release-plans.ts'
 import { inMs } from '../helpers/schedules.ts'
 
-const url = await createTestDatabase()
-const app = await createTestApp(url)
+const app = await createTestApp(await createTestDatabase())
 const { call, db } = app
-const scene = await changeRequests(app)
-const { environment, at, as, base, newFlag, flag, request, directly } = scene
+const { environment, at, as, base, fresh, flag, request, directly } = await changeRequests(app)
 
-const HOUR = 3_600_000
-let flags = 0
-const fresh = async (more: object = {}) => {
-  const key = `flag-${++flags}`
-  await newFlag(key, more)
-  return key
-}
-const enable = (flagKey: string) => ({ action: 'updateFlag', flagKey, payload: { enabled: true } })
 const revision = async () =>
   (await one<{ revision: number }>(db, 'SELECT revision FROM configuration_revision')).revision
 
@@ -146,7 +135,7 @@ describe('a change request', () => {
     expect((await call('GET', `environments/other/change-requests/${made.id}`)).status).toBe(404)
   })
 
-  it('is listed by state, creator and flag, in pages', async () => {
+  it('is listed by state, time, creator and flag, in pages', async () => {
     const key = await fresh()
     const made = [await request([enable(key)]), await request([enable(key)])]
     const list = async (query: string) =>
@@ -155,250 +144,21 @@ describe('a change request', () => {
     expect(await list(`flagKey=${key}&createdBy=bob`)).toEqual([])
     await made[0]?.approve()
     expect(await list(`flagKey=${key}&state=approved`)).toEqual([made[0]?.id])
+    expect(await list(`flagKey=${key}&state=in-review,approved`)).toEqual([made[1]?.id, made[0]?.id])
+    expect(await list(`flagKey=${key}&state=failed&state=approved`)).toEqual([made[0]?.id])
+    const path = made[1]?.path as string
+    await as('alice', 'PATCH', path, { scheduledAt: '2099-03-01T09:00:00Z' })
+    const within = (from: string, to: string) => list(`flagKey=${key}&from=${from}&to=${to}`)
+    expect(await within('2099-03-01T09:00:00Z', '2099-03-01T09:00:01Z')).toEqual([made[1]?.id])
+    expect(await within('2099-03-01T08:00:00Z', '2099-03-01T09:00:00Z')).toEqual([])
+    // When it was applied counts, not when it was to be.
+    await as('bob', 'POST', `${path}/approve`)
+    expect((await as('alice', 'POST', `${path}/apply`, {})).status).toBe(200)
+    expect(await within('2099-01-01T00:00:00Z', '2100-01-01T00:00:00Z')).toEqual([])
+    expect(await within(new Date(Date.now() - 60_000).toISOString(), '2098-01-01T00:00:00Z')).toEqual([made[1]?.id])
     const first = await call('GET', `${base}?flagKey=${key}&limit=1`)
     const next = /<([^>]+)>/.exec(first.headers.link as string)?.[1] as string
     expect((await call('GET', next)).body.map(({ id }: { id: string }) => id)).toEqual([made[0]?.id])
-  })
-})
-
-describe('approvals', () => {
-  it('need other eyes than those that wrote it, its creator and editors alike', async () => {
-    const made = await request([enable(await fresh())])
-    expect((await made.approve('alice')).body).toMatchObject({ status: 403, type: '/problems/four-eyes' })
-    await as('mallory', 'PATCH', made.path, { description: 'mine now' })
-    expect((await made.approve('mallory')).body.type).toBe('/problems/four-eyes')
-    const [change] = (await made.read()).changes
-    await as('eve', 'PUT', `${made.path}/changes/${change.id}`, {
-      action: 'updateFlag',
-      flagKey: change.flagKey,
-      payload: { enabled: true, rolloutPercentage: 1 },
-    })
-    expect((await made.approve('eve')).body.type).toBe('/problems/four-eyes')
-    expect((await made.approve('bob')).body.state).toBe('approved')
-  })
-
-  it('of one’s own count where the environment allows it', async () => {
-    const own = await changeRequests(app, { selfApproval: true })
-    await own.newFlag('f')
-    expect((await (await own.request([enable('f')])).approve('alice')).body.state).toBe('approved')
-  })
-
-  it('are counted by person, and two at once are two', async () => {
-    const two = await changeRequests(app, { requiredApprovals: 2 })
-    await two.newFlag('f')
-    const made = await two.request([enable('f')])
-    const version = (await made.read()).version
-    await made.approve('bob')
-    expect((await made.approve('bob')).body).toMatchObject({ state: 'in-review', approvals: [{ approver: 'bob' }] })
-    expect((await made.read()).version).toBe(version)
-    const other = await two.request([enable('f')])
-    const match = { 'if-match': `"${(await other.read()).version}"` }
-    const answers = await Promise.all([other.approve('bob', match), other.approve('carol', match)])
-    expect(answers.map(({ status }) => status)).toEqual([200, 200])
-    expect(await other.read()).toMatchObject({ state: 'approved', approvals: [{}, {}] })
-    await call('PATCH', `environments/${two.environment}`, { requiredApprovals: 3 })
-    expect((await other.apply()).body).toMatchObject({ type: '/problems/approvals-missing', approvals: 2, required: 3 })
-  })
-
-  it('of a version that was edited meanwhile are refused', async () => {
-    const made = await request([enable(await fresh())])
-    const { version } = await made.read()
-    await as('alice', 'PATCH', made.path, { title: 'something else' })
-    expect((await made.approve('bob', { 'if-match': `"${version}"` })).status).toBe(412)
-    expect((await made.read()).approvals).toEqual([])
-  })
-
-  // From the schema itself, so that no field that comes later is forgotten.
-  const EDITS: Record<keyof typeof ChangeRequestEdit.shape, unknown> = {
-    title: 'another title',
-    description: 'another description',
-    scheduledAt: inMs(2 * HOUR),
-    latePolicy: 'expire',
-  }
-  it.each(Object.keys(ChangeRequestEdit.shape) as (keyof typeof EDITS)[])(
-    'are revoked when %s is changed',
-    async (field) => {
-      const made = await request([enable(await fresh())], { scheduledAt: inMs(HOUR) })
-      expect((await made.approve()).body.state).toBe('scheduled')
-      const { body } = await as('alice', 'PATCH', made.path, { [field]: EDITS[field] })
-      expect(body).toMatchObject({
-        state: 'in-review',
-        approvals: [{ approver: 'bob', revokedAt: expect.any(String) }],
-      })
-      expect((await made.apply()).body.type).toBe('/problems/change-request-state')
-      expect((await made.approve('bob')).body.state).toBe('scheduled')
-    },
-  )
-
-  it.each(['POST', 'PUT', 'DELETE'] as const)('are revoked by %s of a change', async (method) => {
-    const key = await fresh()
-    const made = await request([enable(key), { action: 'updateFlag', flagKey: key, payload: { rolloutPercentage: 5 } }])
-    await made.approve()
-    const [change] = (await made.read()).changes
-    const path = method === 'POST' ? `${made.path}/changes` : `${made.path}/changes/${change.id}`
-    const edit = { action: 'updateFlag', flagKey: key, payload: { enabled: true, description: 'more' } }
-    const { body } = await as('alice', method, path, method === 'DELETE' ? undefined : edit)
-    expect(body).toMatchObject({ state: 'in-review', approvals: [{ revokedAt: expect.any(String) }] })
-  })
-
-  it('stay when nothing is changed, and when one without a time gets one', async () => {
-    const made = await request([enable(await fresh())])
-    await made.approve()
-    expect((await as('alice', 'PATCH', made.path, { title: 'a request' })).body.state).toBe('approved')
-    const { body } = await made.post('schedule', { scheduledAt: inMs(HOUR) })
-    expect(body).toMatchObject({ state: 'scheduled', approvals: [{ revokedAt: null, scheduledAt: null }] })
-    expect((await made.post('schedule', { scheduledAt: inMs(2 * HOUR) })).body.state).toBe('scheduled')
-  })
-
-  it('for a time are for no other', async () => {
-    const made = await request([enable(await fresh())], { scheduledAt: inMs(HOUR) })
-    await made.approve()
-    const { body } = await made.post('schedule', { scheduledAt: inMs(2 * HOUR) })
-    expect(body).toMatchObject({ state: 'in-review', approvals: [{ revokedAt: expect.any(String) }] })
-  })
-
-  it('end with a rejection, which only its creator can answer with an edit', async () => {
-    const made = await request([enable(await fresh())])
-    await made.approve()
-    expect((await as('carol', 'POST', `${made.path}/reject?reason=no`)).body).toMatchObject({
-      state: 'rejected',
-      stateReason: 'no',
-    })
-    for (const verb of ['approve', 'submit', 'apply'])
-      expect((await made.post(verb, verb === 'apply' ? {} : undefined, 'bob')).body.type).toBe(
-        '/problems/change-request-state',
-      )
-    expect((await as('bob', 'PATCH', made.path, { title: 'x' })).status).toBe(409)
-    expect((await as('alice', 'PATCH', made.path, { title: 'better' })).body.state).toBe('draft')
-    await made.post('submit')
-    expect((await made.approve('bob')).body.state).toBe('approved')
-  })
-
-  it.each([
-    ['apply', -1, 'scheduled'],
-    ['apply', 1, 'scheduled'],
-    ['expire', -1, 'cancelled'],
-    ['expire', 1, 'scheduled'],
-    ['ask', -1, 'approved'],
-    ['ask', 1, 'scheduled'],
-  ] as const)('with late policy %s, given %i h from the time, leave it %s', async (latePolicy, hours, state) => {
-    const made = await request([enable(await fresh())], { latePolicy, scheduledAt: inMs(HOUR) })
-    await one(db, `UPDATE change_requests SET scheduled_at = scheduled_at + $2 * interval '1 hour' WHERE id = $1`, [
-      made.id,
-      hours === 1 ? 1 : -2,
-    ])
-    const { body } = await made.approve()
-    expect(body.state).toBe(state)
-    expect(body.stateReason).toEqual(state === 'scheduled' ? null : expect.stringContaining('after its time'))
-    if (state === 'approved') expect((await made.apply()).body.state).toBe('applied')
-  })
-})
-
-describe('conflicts', () => {
-  it('name the field, the values, the other change and its author; a rebase is reviewed again', async () => {
-    const key = await fresh()
-    const made = await request([{ action: 'updateFlag', flagKey: key, payload: { rolloutPercentage: 50 } }], {
-      scheduledAt: inMs(HOUR),
-    })
-    await made.approve()
-    await directly(() => as('dave', 'PATCH', `flags/${key}${at}`, { rolloutPercentage: 10 }))
-    const { conflicts, changes } = await made.read()
-    expect(conflicts).toEqual([
-      {
-        changeId: changes[0].id,
-        target: `flag ${key}`,
-        kind: 'changed',
-        field: 'rolloutPercentage',
-        before: 100,
-        now: 10,
-        wanted: 50,
-        event: { id: expect.any(Number), type: 'flag-updated', actor: 'dave', createdAt: expect.any(String) },
-      },
-    ])
-    const { status, body } = await made.apply()
-    expect([status, body.type]).toEqual([409, '/problems/change-request-conflict'])
-    expect(body.detail).toContain('dave')
-    expect((await made.apply({ force: true })).body.errors[0].field).toBe('query.reason')
-    expect((await made.post('rebase')).body).toMatchObject({
-      state: 'in-review',
-      conflicts: [],
-      approvals: [{ revokedAt: expect.any(String) }],
-    })
-    await made.approve()
-    expect((await made.apply()).body.state).toBe('applied')
-    expect((await flag(key)).rolloutPercentage).toBe(50)
-  })
-
-  it('can be forced, with a reason that is kept', async () => {
-    const key = await fresh()
-    const made = await request([{ action: 'updateFlag', flagKey: key, payload: { rolloutPercentage: 50 } }])
-    await made.approve()
-    await directly(() => as('dave', 'PATCH', `flags/${key}${at}`, { rolloutPercentage: 10 }))
-    expect((await made.apply({ force: true }, '?reason=agreed')).body.state).toBe('applied')
-    const [applied] = await made.events()
-    expect(applied).toMatchObject({ type: 'change-request-applied', reason: 'agreed', data: { forced: [{ now: 10 }] } })
-  })
-
-  it('are none of a field that it does not set, of the same value, or of its own changes', async () => {
-    const key = await fresh()
-    const made = await request([
-      { action: 'updateFlag', flagKey: key, payload: { rolloutPercentage: 20 } },
-      { action: 'updateFlag', flagKey: key, payload: { rolloutPercentage: 40, enabled: true } },
-    ])
-    await made.approve()
-    await directly(() => as('dave', 'PATCH', `flags/${key}${at}`, { description: 'x', enabled: true }))
-    expect((await made.read()).conflicts).toEqual([])
-    expect((await made.apply()).body.state).toBe('applied')
-    expect(await flag(key)).toMatchObject({ rolloutPercentage: 40, enabled: true, description: 'x' })
-  })
-
-  it('of what is archived or gone cannot be healed by a rebase, nor forced', async () => {
-    const key = await fresh()
-    const own = await directly(
-      async () => (await call('POST', `flags/${key}/strategies${at}`, { name: 'default' })).body,
-    )
-    const edit = await request([
-      { action: 'updateStrategy', flagKey: key, payload: { strategyId: own.id, title: 'x' } },
-    ])
-    await edit.approve()
-    await directly(() => as('dave', 'DELETE', `flags/${key}/strategies/${own.id}${at}`))
-    expect((await edit.read()).conflicts).toMatchObject([
-      { kind: 'gone', event: { type: 'feature-strategy-remove', actor: 'dave' } },
-    ])
-    expect((await edit.post('rebase')).body.type).toBe('/problems/change-request-conflict')
-    expect((await edit.apply({ force: true }, '?reason=x')).body.type).toBe('/problems/change-request-conflict')
-    const add = await request([{ action: 'addStrategy', flagKey: key, payload: { name: 'default' } }])
-    await directly(() => as('dave', 'DELETE', `flags/${key}${at}`))
-    expect((await add.read()).conflicts).toMatchObject([{ kind: 'archived', event: { type: 'flag-archived' } }])
-    const create = await request([{ action: 'createFlag', payload: { key: `${key}-b` } }])
-    await newFlag(`${key}-b`)
-    expect((await create.read()).conflicts).toMatchObject([{ kind: 'exists' }])
-  })
-
-  it('come with a plan that has gone on, and with a segment', async () => {
-    const key = await fresh()
-    const plan = await directly(async () => {
-      await call('POST', `segments${at}`, { key: `${key}-s` })
-      return (await call('POST', `flags/${key}/release-plans${at}`, { name: 'p', milestones: milestones(2) })).body
-    })
-    const [a, b] = plan.milestones
-    const start = { planId: plan.id, milestoneId: b.id }
-    const made = await request([
-      { action: 'startMilestone', flagKey: key, payload: start },
-      { action: 'updateSegment', payload: { segmentKey: `${key}-s`, description: 'mine' } },
-    ])
-    await directly(async () => {
-      await call('POST', `flags/${key}/release-plans/${plan.id}/milestones/${a.id}/start${at}`)
-      await as('dave', 'PATCH', `segments/${key}-s${at}`, { description: 'theirs' })
-    })
-    const { conflicts } = await made.read()
-    expect(conflicts.map(({ field }: { field: string }) => field)).toEqual([
-      'status',
-      'activeMilestoneId',
-      'description',
-    ])
-    expect(conflicts[1]).toMatchObject({ before: null, now: a.id, event: { type: 'milestone-started' } })
-    expect(conflicts[2]).toMatchObject({ event: { type: 'segment-updated', actor: 'dave' } })
   })
 })
 

@@ -111,6 +111,44 @@ describe('flags', () => {
   })
 })
 
+describe('a flag', () => {
+  it('has variants in the order given, and dependencies', async () => {
+    const parent = newKey()
+    await call('POST', 'flags', { key: parent })
+    const variants = [
+      { name: 'z', weight: 900, payload: { type: 'json', value: '{"a":1}' } },
+      { name: 'a', weight: 100, stickiness: 'userId', overrides: [{ contextName: 'userId', values: ['7'] }] },
+    ]
+    const created = await call('POST', 'flags', { key: 'with-variants', variants, dependencies: [{ flagKey: parent }] })
+    expect(created).toMatchObject({
+      status: 201,
+      body: {
+        variants: [{ ...variants[0], stickiness: 'default', overrides: [] }, variants[1]],
+        dependencies: [{ flagKey: parent, enabled: true, variants: [] }],
+      },
+    })
+    const { body } = await call('PATCH', 'flags/with-variants', { description: 'x' })
+    expect([body.variants, body.dependencies]).toEqual([created.body.variants, created.body.dependencies])
+    expect((await call('PATCH', 'flags/with-variants', { variants: created.body.variants })).body).toEqual(body)
+    expect((await call('DELETE', `flags/${parent}`)).body).toMatchObject({
+      status: 409,
+      type: '/problems/flag-depended-on',
+      dependents: ['with-variants'],
+    })
+    expect(
+      (await call('PATCH', 'flags/with-variants', { dependencies: [{ flagKey: 'with-variants' }] })).body,
+    ).toMatchObject({
+      status: 422,
+      errors: [{ field: 'dependencies.0.flagKey' }],
+    })
+    const wrong = { variants: [{ name: 'n', weight: 1, payload: { type: 'number', value: 'x' } }] }
+    expect((await call('PATCH', 'flags/with-variants', wrong)).body.errors).toMatchObject([
+      { field: 'variants.0.payload.value' },
+    ])
+    expect((await call('POST', 'flags', { key: 'other', ...wrong })).status).toBe(400)
+  })
+})
+
 describe('an Idempotency-Key', () => {
   it('makes a repeated write change nothing and get the same answer', async () => {
     const headers = { 'idempotency-key': crypto.randomUUID() }

@@ -72,6 +72,8 @@ describe('recurrences over HTTP', () => {
     const next = /<(.*)>/.exec(first.headers.link as string)?.[1] as string
     const zones = [...first.body, ...(await call('GET', next)).body].map(({ recurrence }) => recurrence.timeZone)
     expect(zones).toEqual(['Europe/Berlin', 'Asia/Tokyo'])
+    const noId = Buffer.from(JSON.stringify(['-'.repeat(36)])).toString('base64url')
+    expect((await call('GET', `${path}?cursor=${noId}`)).body.errors).toMatchObject([{ field: 'query.cursor' }])
   })
 
   it('are skipped once for the same Idempotency-Key, with who and why in the trail', async () => {

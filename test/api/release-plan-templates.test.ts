@@ -1,25 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
-import { milestones, rollout } from '../helpers/release-plans.ts'
+import { milestones, planScenes, rollout } from '../helpers/release-plans.ts'
 
 // No worker runs here: nothing starts by itself.
-const { call } = await createTestApp(await createTestDatabase())
+const app = await createTestApp(await createTestDatabase())
+const { call } = app
+const scene = planScenes(app)
 
 const NOBODY = '01KAJ3Q8X4M9T2V6W8Y0ZB1C2D'
-let flags = 0
-
-const scene = async (body: object = {}, environment = 'production') => {
-  const { body: flag } = await call('POST', `flags?environment=${environment}`, { key: `flag-${++flags}` })
-  const path = `flags/${flag.key}/release-plans`
-  const made = await call('POST', `${path}?environment=${environment}`, {
-    name: 'plan',
-    milestones: milestones(3),
-    ...body,
-  })
-  const self = `${path}/${made.body.id}`
-  return { flag, path, made, plan: made.body, self, first: made.body.milestones?.[0]?.id as string }
-}
 
 describe('templates', () => {
   const template = (name: string, more: object = {}) => ({ name, milestones: milestones(2), ...more })

@@ -1,26 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
-import { milestones, rollout } from '../helpers/release-plans.ts'
+import { milestones, planScenes, rollout } from '../helpers/release-plans.ts'
 import { inMs } from '../helpers/schedules.ts'
 
 // No worker runs here: nothing starts by itself.
-const { call, names, token } = await createTestApp(await createTestDatabase())
+const app = await createTestApp(await createTestDatabase())
+const { call, names, token } = app
+const scene = planScenes(app)
 
 const NOBODY = '01KAJ3Q8X4M9T2V6W8Y0ZB1C2D'
-let flags = 0
-
-const scene = async (body: object = {}, environment = 'production') => {
-  const { body: flag } = await call('POST', `flags?environment=${environment}`, { key: `flag-${++flags}` })
-  const path = `flags/${flag.key}/release-plans`
-  const made = await call('POST', `${path}?environment=${environment}`, {
-    name: 'plan',
-    milestones: milestones(3),
-    ...body,
-  })
-  const self = `${path}/${made.body.id}`
-  return { flag, path, made, plan: made.body, self, first: made.body.milestones?.[0]?.id as string }
-}
 
 describe('a plan', () => {
   it('is made, shown, listed, and only one for a flag', async () => {
@@ -47,6 +36,8 @@ describe('a plan', () => {
     expect(again.body).toMatchObject({ status: 409, type: '/problems/plan-exists', planId: plan.id })
     expect((await call('GET', 'release-plans?environment=staging')).body).toMatchObject([{ id: plan.id }])
     expect((await call('GET', 'release-plans?environment=staging&status=running')).body).toEqual([])
+    expect((await call('GET', `release-plans?flagKey=${flag.key}`)).body).toMatchObject([{ id: plan.id }])
+    expect((await call('GET', 'release-plans?environment=staging&flagKey=another')).body).toEqual([])
     await call('POST', `${self}/milestones/${plan.milestones[0].id}/start?environment=staging`)
     const due = (ms: number) => call('GET', `release-plans?status=running&environment=staging&dueBefore=${inMs(ms)}`)
     expect((await due(4e6)).body).toHaveLength(1)

@@ -72,6 +72,10 @@ describe('a session', () => {
     const headers = inSession(await token('viewer'))
     expect((await call('GET', 'flags', undefined, headers)).status).toBe(200)
     expect((await call('POST', 'flags', { key: 'by-viewer' }, headers)).status).toBe(403)
+    const question = { context: { userId: 'alice' } }
+    expect((await call('POST', 'flags/by-page/evaluate', question, headers)).status).toBe(200)
+    const fromElsewhere = { ...headers, 'sec-fetch-site': 'cross-site' }
+    expect((await call('POST', 'flags/by-page/evaluate', question, fromElsewhere)).status).toBe(403)
   })
 
   it.each([

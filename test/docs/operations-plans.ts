@@ -1,12 +1,13 @@
 import { expect, vi } from 'vitest'
 import { createToken } from '../../dev/token.ts'
+import { documentOf } from '../helpers/gameplans.ts'
 import { JWT_SECRET } from '../helpers/processes.ts'
 import { inMs } from '../helpers/schedules.ts'
 import { type Scene, scenario, WITHIN } from './scene.ts'
 
 const REQUESTS = 'environments/production/change-requests'
 
-/** What is done with change requests. */
+/** What is done with change requests and gameplans. */
 export function planScenarios(scene: Scene): void {
   const call: Scene['product']['call'] = (...asked) => scene.product.call(...asked)
 
@@ -41,5 +42,34 @@ export function planScenarios(scene: Scene): void {
     expect((await call('GET', 'flags/reviewed')).body).toMatchObject({ rolloutPercentage: 10 })
     expect(await json('/cancel', { REQUEST: two.id })).toMatchObject({ state: 'cancelled' })
     expect(await json('{"changeRequests": false}')).toMatchObject({ changeRequests: false })
+  })
+
+  scenario(scene, 'A gameplan does not go on', async ({ run, json }) => {
+    const markdown = documentOf({
+      flag: 'ENABLE_STUCK',
+      graph: ['1 [INFRA] -> []', '2 [BEHAVIOR] -> [1]'],
+      activated: '2',
+      criteria: ['it works'],
+    })
+    const { body: gameplan } = await call('POST', 'gameplans', { markdown })
+    const self = `gameplans/${gameplan.id}`
+    const GAMEPLAN = gameplan.id as string
+    // Its flag is archived: neither made nor switched.
+    await call('POST', 'flags', { key: 'ENABLE_STUCK' })
+    await call('DELETE', 'flags/ENABLE_STUCK')
+    await call('POST', `${self}/start`)
+    await call('POST', `${self}/patches/1/merged`)
+    const enabled = async () => (await call('GET', 'flags/ENABLE_STUCK')).body.enabled
+    await vi.waitFor(async () => expect((await call('GET', self)).body.problem).not.toBeNull(), WITHIN)
+    expect(await json(/GAMEPLAN$/, { GAMEPLAN })).toMatchObject({ problem: { step: 'create', code: 'flag-exists' } })
+    expect(await json('events?type=')).toMatchObject([{ type: 'gameplan-flag-refused', flagKey: 'ENABLE_STUCK' }])
+    await call('PATCH', 'flags/ENABLE_STUCK', { archived: false })
+    expect(await json('/resume', { GAMEPLAN })).toMatchObject({ problem: null })
+    await vi.waitFor(async () => expect((await call('GET', self)).body.flag.state).toBe('created'), WITHIN)
+    await run('--name merged', { GAMEPLAN })
+    await vi.waitFor(async () => expect(await enabled()).toBe(true), WITHIN)
+    expect(await json('/reverted', { GAMEPLAN })).toMatchObject({ patches: [{}, { state: 'ready' }] })
+    await vi.waitFor(async () => expect(await enabled()).toBe(false), WITHIN)
+    await call('POST', `${self}/cancel`)
   })
 }

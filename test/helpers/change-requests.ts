@@ -2,6 +2,8 @@ import type { InjectOptions } from 'fastify'
 import { expect } from 'vitest'
 import type { Answer, TestApp } from './app.ts'
 
+export const enable = (flagKey: string) => ({ action: 'updateFlag', flagKey, payload: { enabled: true } })
+
 /** Change requests of an environment of its own, over HTTP, by several people. */
 export async function changeRequests({ call, token }: TestApp, settings: object = {}) {
   const environment = `e-${crypto.randomUUID().slice(0, 8)}`
@@ -31,14 +33,19 @@ export async function changeRequests({ call, token }: TestApp, settings: object 
     return body
   }
 
+  const newFlag = async (key: string, more: object = {}) =>
+    directly(async () => good(await call('POST', `flags${at}`, { key, ...more })))
+  let flags = 0
+
   return {
     environment,
     base,
     at,
     as,
     directly,
-    newFlag: async (key: string, more: object = {}) =>
-      directly(async () => good(await call('POST', `flags${at}`, { key, ...more }))),
+    newFlag,
+    /** The key of a flag of its own: flag-1, flag-2 … */
+    fresh: async (more: object = {}) => (await newFlag(`flag-${++flags}`, more)).key as string,
     flag: async (key: string) => (await call('GET', `flags/${key}${at}`)).body,
     /** A request of alice's with changes, in review. */
     request: async (changes: object[], more: object = {}) => {

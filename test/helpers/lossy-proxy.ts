@@ -21,8 +21,11 @@ interface Cut {
   happened: () => Promise<void>
 }
 
-/** @param targetPort of a server on 127.0.0.1, which may come and go */
-export async function startLossyProxy(targetPort: number): Promise<LossyProxy> {
+/**
+ * @param targetPort of a server on 127.0.0.1, which may come and go
+ * @param port of the proxy; 0: one that is free
+ */
+export async function startLossyProxy(targetPort: number, port = 0): Promise<LossyProxy> {
   const sockets = new Set<Socket>()
   let hole = false
   let refusing = false
@@ -62,7 +65,7 @@ export async function startLossyProxy(targetPort: number): Promise<LossyProxy> {
       void cutAtReply.happened()
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }

@@ -4,6 +4,7 @@ import { startMilestone } from '../../store/milestones.ts'
 import { advancePlan, readPlanProgress } from '../../store/release-plan-advance.ts'
 import { createPlan, getPlan } from '../../store/release-plans.ts'
 import { readCopies } from '../../store/strategy-rows.ts'
+import type { TestApp } from './app.ts'
 import { asAlice, one } from './database.ts'
 import { type Address, newFlag } from './schedules.ts'
 
@@ -23,6 +24,22 @@ export const milestones = (count: number, progressions: (object | null)[] = []) 
     strategies: [rollout((i + 1) * 10)],
     progression: progressions[i] === undefined ? { afterSeconds: 3600 } : progressions[i],
   }))
+
+/** Plans over HTTP: each call makes one of three milestones, or what `body` says, on a flag of its own. */
+export function planScenes({ call }: Pick<TestApp, 'call'>) {
+  let flags = 0
+  return async (body: object = {}, environment = 'production') => {
+    const { body: flag } = await call('POST', `flags?environment=${environment}`, { key: `flag-${++flags}` })
+    const path = `flags/${flag.key}/release-plans`
+    const made = await call('POST', `${path}?environment=${environment}`, {
+      name: 'plan',
+      milestones: milestones(3),
+      ...body,
+    })
+    const self = `${path}/${made.body.id}`
+    return { flag, path, made, plan: made.body, self, first: made.body.milestones?.[0]?.id as string }
+  }
+}
 
 export interface MadePlan {
   address: Address & { planId: string }

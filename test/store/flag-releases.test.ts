@@ -37,8 +37,7 @@ describe('a release', () => {
     await sweepAll(db)
     const applied = await getRelease(db, release.id)
     expect(applied).toMatchObject({ status: 'applied', appliedRevision: revision + 2, appliedAt: expect.any(String) })
-    for (const row of await membersOf(db, release))
-      expect(row).toMatchObject({ status: 'applied', revision: revision + 2 })
+    expect(await membersOf(db, release)).toMatchObject(Array(3).fill({ status: 'applied', revision: revision + 2 }))
     for (const address of addresses)
       expect(await getFlag(db, address)).toMatchObject({ enabled: true, revision: revision + 2 })
     expect((await eventsOf(release)).map(({ type }) => type).sort()).toEqual([
@@ -70,8 +69,7 @@ describe('a release', () => {
     const failed = await getRelease(db, release.id)
     expect(failed).toMatchObject({ status: 'failed', appliedRevision: null })
     expect(failed.errorMessage).toMatch(new RegExp(`^Flag "${bad.flagKey}" \\(production\\): .*check constraint`))
-    for (const row of await membersOf(db, release))
-      expect(row).toMatchObject({ status: 'failed', error: failed.errorMessage })
+    expect(await membersOf(db, release)).toMatchObject(Array(3).fill({ status: 'failed', error: failed.errorMessage }))
     for (const address of addresses) expect((await getFlag(db, address)).rolloutPercentage).toBe(100)
     expect((await reread(db, neighbour)).status).toBe('applied')
     expect(await one(db, 'SELECT failed FROM schedule_totals')).toEqual({ failed: before.failed + 3 })
@@ -177,7 +175,7 @@ describe('a pending release', () => {
     const scheduledAt = inMs(2 * HOUR)
     const moved = await asAlice(db, (tx) => editRelease(tx, release.id, { scheduledAt, comment: 'later' }, 1))
     expect(moved).toMatchObject({ scheduledAt, comment: 'later', version: 2, status: 'pending' })
-    for (const { due } of await membersOf(db, release)) expect(due.toISOString()).toBe(scheduledAt)
+    expect((await membersOf(db, release)).map(({ due }) => due.toISOString())).toEqual([scheduledAt, scheduledAt])
     const { sent } = await one<{ sent: number }>(
       db,
       `SELECT count(*) AS sent FROM outbox WHERE payload ->> 'scheduleId' = ANY ($1)`,

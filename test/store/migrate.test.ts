@@ -14,6 +14,8 @@ const ALL = [
   '0009_change_requests',
   '0010_accounts',
   '0011_account_migrations',
+  '0012_gameplans',
+  '0013_events_of_accounts',
 ]
 
 const url = await createTestDatabase('template1')

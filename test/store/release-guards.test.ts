@@ -77,7 +77,7 @@ describe('guards', () => {
     const { affected } = await freeze(0, 'defer', 1, 5)
     expect(affected.count).toBe(6)
     for (const release of [first, second])
-      for (const { due } of await membersOf(db, release)) expect(due.toISOString()).toBe(at(free))
+      expect((await membersOf(db, release)).map(({ due }) => due.toISOString())).toEqual([at(free), at(free)])
     expect(await getRelease(db, first.id)).toMatchObject({ scheduledAt: at(free), deferredFrom: at(2), version: 2 })
     const valuesOf = async (address: Address) =>
       (await listSchedules(db, { ...address, limit: 10 })).items.map(({ updates }) => updates.rolloutPercentage)

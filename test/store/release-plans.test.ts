@@ -7,6 +7,7 @@ import { createSegment } from '../../store/segments.ts'
 import { addStrategy, listStrategies, updateStrategy } from '../../store/strategies.ts'
 import { transaction } from '../../store/transaction.ts'
 import { alice, asAlice, createTestDatabase, openTestDatabase } from '../helpers/database.ts'
+import { strategy } from '../helpers/milestones.ts'
 import { divergences, HOUR, type MadePlan, makePlan, milestones, rollout } from '../helpers/release-plans.ts'
 import { newFlag } from '../helpers/schedules.ts'
 
@@ -32,16 +33,7 @@ describe('starting a milestone', () => {
       await asAlice(db, (tx) => createSegment(tx, flag.environment, segment))
     }
     const segments = [`${flag.flagKey}-beta`, `${flag.flagKey}-staff`]
-    const own = await asAlice(db, (tx) =>
-      addStrategy(tx, flag, {
-        ...rollout(5),
-        title: null,
-        constraints: [],
-        variants: [],
-        segments: [],
-        disabled: false,
-      }),
-    )
+    const own = await asAlice(db, (tx) => addStrategy(tx, flag, strategy(rollout(5))))
     const made = await makePlan(
       db,
       {
@@ -199,16 +191,7 @@ describe('starting a milestone', () => {
 describe('deleting a plan', () => {
   it('takes its strategies away, and leaves the flag its own', async () => {
     const flag = await newFlag(db)
-    const own = await asAlice(db, (tx) =>
-      addStrategy(tx, flag, {
-        ...rollout(5),
-        title: null,
-        constraints: [],
-        variants: [],
-        segments: [],
-        disabled: false,
-      }),
-    )
+    const own = await asAlice(db, (tx) => addStrategy(tx, flag, strategy(rollout(5))))
     const made = await makePlan(db, { milestones: milestones(2) }, flag)
     await made.start(0)
     const { revision } = await getFlag(db, flag)

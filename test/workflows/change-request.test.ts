@@ -147,6 +147,22 @@ describe('a scheduled change request and its workflow', () => {
     await record(app, made.workflowId, 'moved')
   })
 
+  it('is nudged without end: its workflow continues as new, and nothing is lost', async () => {
+    const made = await scheduled(HOUR)
+    await made.armed()
+    const { runId } = await made.handle.describe()
+    await vi.waitFor(
+      async () => {
+        await Promise.all(Array.from({ length: 20 }, () => made.handle.signal('nudge')))
+        expect((await made.handle.describe()).runId).not.toBe(runId)
+      },
+      { timeout: 20_000, interval: 10 },
+    )
+    await record(app, made.workflowId, 'continued-as-new', runId)
+    await made.signal('cancel', { by: 'olivia', reason: 'not any more' })
+    expect(await made.handle.result()).toBe('cancelled')
+  })
+
   it('waits for the end of a freeze', async () => {
     const made = await scheduled(1_500)
     const { body: freeze } = await call('POST', 'freezes', {
