@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { one } from '../helpers/database.ts'
 import { startTestWorker } from '../helpers/worker.ts'
 import { expectAccessible, openBrowser, startWebApp, visit } from './browser.ts'
+import { berlin, confirm } from './clicks.ts'
 
 const app = await startWebApp({ INTERLOCK_TEMPORAL_UI_URL: 'http://temporal.example/namespaces/default' })
 await startTestWorker(app, app.databaseUrl)
@@ -17,16 +18,7 @@ async function openFlag(key: string, more: object = {}, look: Parameters<typeof 
   return { page, complaints, flag: async () => (await call('GET', `flags/${key}`)).body }
 }
 
-async function confirm(page: Page, action: string, reason = ''): Promise<void> {
-  const dialog = page.getByRole('dialog')
-  if (reason) await dialog.getByLabel('Reason').fill(reason)
-  await dialog.getByRole('button', { name: action, exact: true }).click()
-  await dialog.waitFor({ state: 'detached' })
-}
-
 const facts = (page: Page) => page.getByLabel('What it is now')
-/** For an `<input type="datetime-local">` of a browser in Berlin. */
-const berlin = (at: Date) => at.toLocaleString('sv-SE', { timeZone: 'Europe/Berlin' }).replace(' ', 'T')
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000)
 
 describe('the page of a flag', () => {
@@ -191,7 +183,7 @@ describe('its schedules', () => {
 
 it('shows a viewer everything, and lets them change nothing', async () => {
   const { page } = await openFlag('viewed', {}, { role: 'viewer' })
-  for (const name of ['Switch on', 'Edit', 'Archive', 'Schedule a change', 'Ask']) {
+  for (const name of ['Switch on', 'Edit', 'Archive', 'Schedule a change', 'Make a change recur', 'Add a strategy']) {
     const button = page.getByRole('button', { name, exact: true })
     await button.waitFor()
     expect(await button.isDisabled()).toBe(true)

@@ -4,20 +4,12 @@ import { changeRequests } from '../helpers/change-requests.ts'
 import { rollout } from '../helpers/release-plans.ts'
 import { startTestWorker } from '../helpers/worker.ts'
 import { expectAccessible, openBrowser, settle, startWebApp, visit } from './browser.ts'
+import { act } from './clicks.ts'
 import { makeWaitingPlan } from './plans-and-requests.ts'
 
 const app = await startWebApp()
 const [browser] = await Promise.all([openBrowser(), startTestWorker(app, app.databaseUrl)])
 const { call } = app
-
-/** Clicks a button, gives a reason, and confirms it. */
-async function confirm(page: Page, label: string, reason = ''): Promise<void> {
-  await page.getByRole('button', { name: label, exact: true }).click()
-  const dialog = page.getByRole('dialog')
-  if (reason) await dialog.getByLabel('Reason').fill(reason)
-  await dialog.getByRole('button', { name: label, exact: true }).click()
-  await dialog.waitFor({ state: 'detached' })
-}
 
 const milestone = (page: Page, name: string) => page.getByRole('listitem').filter({ hasText: name }).first()
 
@@ -32,15 +24,15 @@ describe('a release plan', () => {
     await page.getByText('the next milestone waits for an approval').waitFor()
     await page.evaluate('window.opened = true')
 
-    await confirm(page, 'Approve', 'looks good')
+    await act(page, 'Approve', 'looks good')
     // The worker starts it, not the click.
     await milestone(page, 'Half').getByText('Running').waitFor()
     await milestone(page, 'A tenth').getByText('approved by alice').waitFor()
     await milestone(page, 'Three quarters').getByText('Will start').waitFor()
 
-    await confirm(page, 'Pause', 'lunch')
+    await act(page, 'Pause', 'lunch')
     await page.getByText('lunch').waitFor()
-    await confirm(page, 'Resume')
+    await act(page, 'Resume')
     await page.getByText('the next milestone waits for its time').waitFor()
     await milestone(page, 'A tenth').getByRole('button', { name: 'Go back to it' }).click()
     await page.getByText('approvals of all later milestones are forgotten').waitFor()
@@ -64,7 +56,7 @@ describe('a release plan', () => {
     const dialog = page.getByRole('dialog')
     await dialog.getByRole('combobox', { name: 'Flag' }).fill('recomm')
     await page.getByRole('option', { name: 'recommendations' }).click()
-    await dialog.getByText('A tenth → Half').waitFor()
+    await dialog.getByRole('listitem').filter({ hasText: 'Half' }).getByText('Starts after an approval').waitFor()
     await expectAccessible(page)
     await dialog.getByRole('button', { name: 'Create a plan' }).click()
     await page.getByText('Nothing has changed for users.').waitFor()
@@ -119,7 +111,7 @@ describe('a change request', () => {
     await page.getByRole('link', { name: 'Search for a quarter' }).click()
     await page.getByRole('row', { name: /rolloutPercentage 100 25/ }).waitFor()
     await page.getByRole('row', { name: /parameters\.rollout 25/ }).waitFor()
-    await confirm(page, 'Approve', 'read it')
+    await act(page, 'Approve', 'read it')
     await page.getByRole('row', { name: /bob .* read it yes/ }).waitFor()
     await author.page.getByText('Approvals: 1 of 1').waitFor()
 
@@ -129,11 +121,11 @@ describe('a change request', () => {
       .filter({ hasText: 'rolloutPercentage of flag search was changed by alice' })
     await conflict.getByText('It was 100, is 40, and would become 25').waitFor()
     await expectAccessible(page)
-    await confirm(page, 'Rebase')
+    await act(page, 'Rebase')
     await page.getByText('Approvals: 0 of 1').waitFor()
     await page.getByRole('row', { name: /bob .* no: what was approved was changed/ }).waitFor()
-    await confirm(page, 'Approve')
-    await confirm(page, 'Apply')
+    await act(page, 'Approve')
+    await act(page, 'Apply')
     await page.getByText(/as configuration revision/).waitFor()
     await author.page.getByText('Applied', { exact: true }).waitFor()
     expect(await requests.flag('search')).toMatchObject({ enabled: true, rolloutPercentage: 25 })
@@ -172,7 +164,7 @@ describe('a change request', () => {
     await page.getByText('Look at what it is now, and decide again.', { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Leave it' }).click()
     await page.getByText('In review', { exact: true }).waitFor()
-    await confirm(page, 'Reject', 'still in use')
+    await act(page, 'Reject', 'still in use')
     await viewer.page.getByText('still in use').waitFor()
     await viewer.page.context().close()
     await page.context().close()

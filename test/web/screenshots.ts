@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'vitest'
 import { openBrowser, settle, startWebApp, visit } from './browser.ts'
-import { PAGES } from './pages.ts'
+import { PAGES, pathOf } from './pages.ts'
 import { setScene } from './scene.ts'
+import { readSceneIds } from './scene-ids.ts'
 
 const DIRECTORY = process.env.SCREENSHOTS ?? join(import.meta.dirname, '../../docs/screenshots')
 const LOOKS = [
@@ -17,9 +18,10 @@ it('takes a picture of every page', { timeout: 90_000 }, async () => {
   const app = await startWebApp({ INTERLOCK_TEMPORAL_UI_URL: 'http://127.0.0.1:8233/namespaces/default' })
   const browser = await openBrowser()
   await setScene(app)
+  const ids = await readSceneIds(app)
   await mkdir(DIRECTORY, { recursive: true })
   const pages = [
-    ...PAGES.map((page) => ({ ...page, role: 'admin' as const })),
+    ...PAGES.map((page) => ({ name: page.name, path: pathOf(page, ids), role: 'admin' as const })),
     { name: 'login', path: '/admin', role: null },
   ]
   for (const { name, path, role } of pages) {

@@ -6,12 +6,14 @@ import { describe, expect, it } from 'vitest'
 import { WEB_DIST } from '../../api/web.ts'
 import { makeTypes, TYPES_FILE } from '../../dev/openapi-types.ts'
 import { expectAccessible, openBrowser, settle, startWebApp, visit } from './browser.ts'
-import { PAGES } from './pages.ts'
+import { PAGES, pathOf } from './pages.ts'
 import { setScene } from './scene.ts'
+import { readSceneIds } from './scene-ids.ts'
 
 const app = await startWebApp()
 const browser = await openBrowser()
 await setScene(app)
+const ids = await readSceneIds(app)
 const { call, url } = app
 
 const MOST_JAVASCRIPT = 300_000
@@ -19,7 +21,8 @@ const MOST_JAVASCRIPT = 300_000
 describe('every page', () => {
   it.each(PAGES)(
     '$name is accessible, light, dark and narrow, and keeps to its Content-Security-Policy',
-    async ({ path }) => {
+    async (listed) => {
+      const path = pathOf(listed, ids)
       for (const look of [{}, { dark: true }, { width: 390 }]) {
         const { page, complaints } = await visit(browser, app, path, look)
         await settle(page)

@@ -1,38 +1,24 @@
-import { Progress, Stack, Text } from '@mantine/core'
+import { SegmentedControl } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import { usePages } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
 import { type Column, DataTable } from '../components/data-table.tsx'
 import { EmptyState } from '../components/empty-state.tsx'
-import { Page, Section } from '../components/page.tsx'
+import { Page } from '../components/page.tsx'
 import { When } from '../components/when.tsx'
+import { useParam } from '../shell/address.ts'
+import { MODES } from './modes.ts'
+import { NewAccount } from './new-account.tsx'
 
-type Migration = schemas['AccountMigration']
-
-const MIGRATIONS: Column<Migration>[] = [
-  { header: 'Migration', cell: ({ id, name }) => name || <span className="mono">{id}</span> },
-  { header: 'Status', cell: ({ status, direction }) => `${status}${direction === 'back' ? ', going back' : ''}` },
+const COLUMNS: Column<schemas['Account']>[] = [
   {
-    header: 'Progress',
-    cell: ({ progress, name }) => (
-      <>
-        <Progress value={progress * 100} aria-label={`Progress of ${name || 'the migration'}`} />
-        <Text size="xs" className="figure">{`${Math.floor(progress * 100)} %`}</Text>
-      </>
+    header: 'Account',
+    cell: ({ id }) => (
+      <Link to="/accounts/$accountId" params={{ accountId: id }} className="mono">
+        {id}
+      </Link>
     ),
   },
-  {
-    header: 'Accounts moved',
-    number: true,
-    cell: ({ accounts: { pending, moving, moved, returned } }) =>
-      `${moved.toLocaleString('en')} of ${(pending + moving + moved + returned).toLocaleString('en')}`,
-  },
-  { header: 'Findings', number: true, cell: ({ findings }) => findings.length },
-  { header: 'Why', cell: ({ reason, lastError }) => reason ?? lastError },
-  { header: 'Started', cell: ({ startedAt }) => <When at={startedAt} /> },
-]
-
-const ACCOUNTS: Column<schemas['Account']>[] = [
-  { header: 'Account', cell: ({ id }) => <span className="mono">{id}</span> },
   { header: 'Name', cell: ({ name }) => name },
   { header: 'Mode', cell: ({ mode, nextMode }) => (nextMode && nextMode !== mode ? `${mode} → ${nextMode}` : mode) },
   { header: 'Epoch', number: true, cell: ({ epoch }) => epoch },
@@ -40,35 +26,44 @@ const ACCOUNTS: Column<schemas['Account']>[] = [
 ]
 
 export default function AccountsPage() {
-  const migrations = usePages('/api/admin/account-migrations', { query: { limit: 20 } })
-  const accounts = usePages('/api/admin/accounts', { query: { limit: 50 } })
+  const [asked, setAsked] = useParam('mode')
+  const mode = MODES.find((known) => known === asked)
+  const accounts = usePages('/api/admin/accounts', { query: { mode, limit: 50 } })
   return (
-    <Page title="Accounts" about="Accounts that move between two data stores, and how far they are.">
-      <Stack gap="xl">
-        <Section title="Migrations">
-          <DataTable
-            label="Migrations"
-            columns={MIGRATIONS}
-            rowKey={({ id }) => id}
-            pages={migrations}
-            empty={
-              <EmptyState title="No account is moving">
-                Begin with <span className="mono">POST /api/admin/account-migrations</span>:{' '}
-                <a href="/docs">API documentation</a>.
-              </EmptyState>
-            }
-          />
-        </Section>
-        <Section title="Accounts">
-          <DataTable
-            label="Accounts"
-            columns={ACCOUNTS}
-            rowKey={({ id }) => id}
-            pages={accounts}
-            empty={<EmptyState title="There are no accounts">They are made over HTTP.</EmptyState>}
-          />
-        </Section>
-      </Stack>
+    <Page
+      title="Accounts"
+      about={
+        <>
+          Accounts, and in which of the two stores their notes are. Many are moved at once by{' '}
+          <Link to="/account-migrations">account migrations</Link>.
+        </>
+      }
+      actions={<NewAccount />}
+    >
+      <div>
+        <SegmentedControl
+          size="xs"
+          aria-label="In which mode"
+          value={mode ?? ''}
+          onChange={setAsked}
+          data={[{ value: '', label: 'All' }, ...MODES.map((value) => ({ value, label: value }))]}
+        />
+      </div>
+      <DataTable
+        label="Accounts"
+        columns={COLUMNS}
+        rowKey={({ id }) => id}
+        pages={accounts}
+        empty={
+          mode ? (
+            <EmptyState title={`No account is ${mode}`}>Accounts in another mode may be there.</EmptyState>
+          ) : (
+            <EmptyState title="There are no accounts">
+              An account has notes, in the legacy store at first. Create one here, or over HTTP; it can be moved later.
+            </EmptyState>
+          )
+        }
+      />
     </Page>
   )
 }

@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch'
-import { ApiError } from './error.ts'
+import { ApiError, type Refused } from './error.ts'
 import type { paths } from './schema.ts'
 
 /** No answer may be waited for without an end. */
@@ -13,16 +13,24 @@ export const client = createClient<paths>({
   headers: { 'x-interlock-page': '1' },
   // An address without a host: that of the page.
   baseUrl: location.origin,
-  fetch: (request) =>
-    fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]) }),
+  fetch: patiently(ANSWER_WITHIN_MS),
 })
 
+/** Waits so long for an answer; for the `fetch` of a request that is known to take longer than others. */
+export function patiently(withinMs: number): (request: Request) => Promise<Response> {
+  // A copy: what was asked for is read again when it is refused.
+  return (request) =>
+    fetch(request.clone(), { signal: AbortSignal.any([request.signal, AbortSignal.timeout(withinMs)]) })
+}
+
 client.use({
-  async onResponse({ response }) {
+  async onResponse({ response, request, params }) {
     if (response.ok) return
     // Readiness is told with 503 and a body of its own.
     if (response.headers.get('content-type')?.startsWith('application/json')) return
-    throw await ApiError.from(response)
+    const { path = {}, query = {} } = params as Partial<Refused>
+    const body = await request.json().catch(() => undefined)
+    throw await ApiError.from(response, { path, query, body })
   },
   onError({ error }) {
     // Whoever asked is not interested any more.

@@ -2,6 +2,13 @@ import type { schemas } from './schema.ts'
 
 type Problem = schemas['Problem']
 
+/** A request that was refused. */
+export interface Refused {
+  path: Record<string, string>
+  query: Record<string, unknown>
+  body: unknown
+}
+
 /** A refusal of the API (RFC 9457), or that it did not answer, as people can read it. */
 export class ApiError extends Error {
   /** HTTP status; 0: no answer. */
@@ -12,8 +19,13 @@ export class ApiError extends Error {
   readonly fields: { field: string; message: string }[]
   /** Everything that the problem says, with the members that only some have. */
   readonly members: Record<string, unknown>
+  /** What was asked for; undefined where that does not matter any more. */
+  readonly refused: Refused | undefined
 
-  private constructor(problem: Pick<Problem, 'type' | 'title' | 'status' | 'detail'> & Partial<Problem>) {
+  private constructor(
+    problem: Pick<Problem, 'type' | 'title' | 'status' | 'detail'> & Partial<Problem>,
+    refused?: Refused,
+  ) {
     super(problem.detail)
     this.name = 'ApiError'
     this.status = problem.status
@@ -21,11 +33,12 @@ export class ApiError extends Error {
     this.title = problem.title
     this.fields = problem.errors ?? []
     this.members = problem
+    this.refused = refused
   }
 
-  static async from(response: Response): Promise<ApiError> {
+  static async from(response: Response, refused?: Refused): Promise<ApiError> {
     const problem: Problem | undefined = await response.json().catch(() => undefined)
-    if (problem?.title && problem.detail) return new ApiError(problem)
+    if (problem?.title && problem.detail) return new ApiError(problem, refused)
     const { status } = response
     return new ApiError({
       type: 'about:blank',
@@ -59,7 +72,11 @@ export class ApiError extends Error {
 const ADVICE: Record<string, string> = {
   forbidden: 'Ask somebody with the role admin, or log in with another token.',
   'change-request-required': 'Put the change into a change request for this environment.',
+  'old-instances': 'Stop what is named, or wait until its lease is over, then try again.',
+  frozen: 'Choose another time, wait for the end of the freeze, or override it with a reason.',
   'revision-mismatch': 'Look at what it is now, and decide again.',
+  'gameplan-contradicted': 'Leave what is merged as it is, or revert those patches first.',
+  'gameplan-flag-taken': 'Wait until the other gameplan is over, or cancel it.',
   'outcome-unknown': 'Look whether it was done before doing it again.',
   unanswered: 'Is the server running? This page goes on by itself when it is back.',
 }

@@ -8,6 +8,7 @@ import {
   useQuery,
 } from '@tanstack/react-query'
 import type { PathsWithMethod, SuccessResponseJSON } from 'openapi-typescript-helpers'
+import { useEffect } from 'react'
 import { client } from './client.ts'
 import { ApiError } from './error.ts'
 import type { paths } from './schema.ts'
@@ -69,12 +70,30 @@ export function useRead<P extends ReadPath>(path: P, parameters: Parameters<P>) 
   return useQuery(readOptions(path, parameters))
 }
 
+/** Rows of a list that are read without anybody asking for more: ten pages. */
+const MOST_READ = 2_000
+// Not a new one at each render, which would be a change to whoever keeps what was made of it.
+const NOTHING: never[] = []
+
+/** A list as far as its first 2,000 rows, read page after page; `cut` when there are more. */
+export function useAll<P extends ListPath>(path: P, parameters: Parameters<P>) {
+  const pages = usePages(path, parameters)
+  const { data = NOTHING, hasNextPage, isFetching, error, fetchNextPage } = pages
+  const cut = hasNextPage && data.length >= MOST_READ
+  const goesOn = hasNextPage && !isFetching && !error && !cut
+  useEffect(() => {
+    if (goesOn) void fetchNextPage()
+  }, [goesOn, fetchNextPage])
+  return { ...pages, data: data as Answer<P> & unknown[], cut }
+}
+
 /** A list whose next page is in `Link`, for `<DataTable>`. */
 export function usePages<P extends ListPath>(path: P, parameters: Parameters<P>) {
   return useInfiniteQuery({
     queryKey: [path, parameters, 'pages'],
     queryFn: async ({ signal, pageParam: next }) => {
-      const query = { ...parameters.query, ...next }
+      // Ours win: of a parameter that is repeated, the address of the next page has only the last value here.
+      const query = { ...next, ...parameters.query }
       return await read(path, { ...parameters, query } as Parameters<P>, signal)
     },
     // A filter changes what is listed; until it is read, the list before stays.
@@ -83,4 +102,18 @@ export function usePages<P extends ListPath>(path: P, parameters: Parameters<P>)
     getNextPageParam: ({ next }) => next || undefined,
     select: ({ pages }) => pages.flatMap(({ data }) => data as unknown[]) as Answer<P> & unknown[],
   })
+}
+
+/**
+ * Reads again, every `everyMs`, what is shown of paths that begin like this: how far something is, or a lease, makes no event.
+ * null: not now.
+ */
+export function useReadAgain(beginning: ReadPath, everyMs: number | null): void {
+  useEffect(() => {
+    if (everyMs === null) return
+    const timer = setInterval(() => {
+      void queryClient.invalidateQueries({ predicate: ({ queryKey: [path] }) => String(path).startsWith(beginning) })
+    }, everyMs)
+    return () => clearInterval(timer)
+  }, [beginning, everyMs])
 }

@@ -1,32 +1,14 @@
-import { Text } from '@mantine/core'
+import { Group, Text } from '@mantine/core'
 import type { schemas } from '../api/schema.ts'
 import { BeforeAfter } from '../components/before-after.tsx'
 import { Notice } from '../components/notice.tsx'
 import { When } from '../components/when.tsx'
+import { wordsOf } from './actions.ts'
+import { EditChange, RemoveChange } from './change-actions.tsx'
 import classes from './change-panel.module.css'
 
 type Change = schemas['Change']
 type Conflict = schemas['ChangeConflict']
-
-const WORDS: Record<string, string> = {
-  createFlag: 'Create a flag',
-  updateFlag: 'Change the flag',
-  archiveFlag: 'Archive the flag',
-  addStrategy: 'Add a strategy to',
-  updateStrategy: 'Change a strategy of',
-  deleteStrategy: 'Delete a strategy of',
-  reorderStrategies: 'Put the strategies in another order, of',
-  createSegment: 'Create a segment',
-  updateSegment: 'Change the segment',
-  deleteSegment: 'Delete the segment',
-  addReleasePlan: 'Add a release plan to',
-  deleteReleasePlan: 'Delete the release plan of',
-  resumeReleasePlan: 'Resume the release plan of',
-  startMilestone: 'Start a milestone of',
-  updateMilestone: 'Change a milestone of',
-  approveMilestone: 'Approve a milestone of',
-  createSchedule: 'Schedule a change of',
-}
 
 /** What a payload has to say what it is about, beside what is to be. */
 const ADDRESS = new Set(['strategyId', 'segmentKey', 'planId', 'milestoneId'])
@@ -35,27 +17,35 @@ const REMOVED = new Set(['deleteStrategy', 'deleteSegment'])
 
 /** One change: before and wanted, and what stands against it. */
 export function ChangePanel({
+  request,
   change,
-  conflicts,
-  applied,
+  editable,
 }: {
+  request: schemas['ChangeRequest']
   change: Change
-  conflicts: Conflict[]
-  applied: boolean
+  /** Whether it can still be edited or taken out. */
+  editable: boolean
 }) {
   const { action, flagKey, payload, createdBy, snapshotAt } = change
+  const { words, about } = wordsOf(change)
+  const conflicts = request.conflicts.filter(({ changeId }) => changeId === change.id)
   const [before, after] = sides(change)
   const ids = Object.entries(payload).filter(([name]) => ADDRESS.has(name))
   return (
     <section className={`panel ${classes.change}`} aria-label={`${action} ${flagKey ?? ''}`}>
       <div className={classes.head}>
         <Text component="h3" size="sm" fw={600}>
-          {WORDS[action] ?? action}{' '}
-          <span className="mono">{flagKey ?? String(payload.segmentKey ?? payload.key ?? '')}</span>
+          {words} <span className="mono">{about}</span>
         </Text>
         <Text size="xs" className="quiet" component="div">
-          by {createdBy}, {applied ? 'looked at' : 'as it was'} <When at={snapshotAt} />
+          by {createdBy}, {request.state === 'applied' ? 'looked at' : 'as it was'} <When at={snapshotAt} />
         </Text>
+        {editable && (
+          <Group gap={6}>
+            <EditChange request={request} change={change} />
+            <RemoveChange request={request} change={change} />
+          </Group>
+        )}
       </div>
       {ids.length > 0 && (
         <Text size="xs" className="quiet mono">

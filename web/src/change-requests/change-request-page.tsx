@@ -12,8 +12,10 @@ import { TemporalLink } from '../components/temporal-link.tsx'
 import { When } from '../components/when.tsx'
 import { useEnvironment } from '../shell/address.ts'
 import { Approvals } from './approvals.tsx'
+import { AddChange } from './change-actions.tsx'
 import { ChangePanel } from './change-panel.tsx'
 import { Decisions } from './decisions.tsx'
+import { DeleteDraft, EditRequest } from './request-actions.tsx'
 
 type ChangeRequest = schemas['ChangeRequest']
 
@@ -33,9 +35,20 @@ export default function ChangeRequestPage() {
     return <Page title="Change request">{error ? <ErrorPanel error={error} retry={refetch} /> : <Loading />}</Page>
   }
   const about = `Of ${data.authors.join(', ')} in ${data.environment}${data.description && `: ${data.description}`}`
+  const editable = !['applied', 'cancelled'].includes(data.state)
   const unhealable = data.conflicts.some(({ kind }) => kind !== 'changed')
   return (
-    <Page title={data.title} about={about} actions={<Decisions request={data} />}>
+    <Page
+      title={data.title}
+      about={about}
+      actions={
+        <>
+          <Decisions request={data} />
+          {editable && <EditRequest request={data} />}
+          {data.state === 'draft' && <DeleteDraft request={data} />}
+        </>
+      }
+    >
       {error && <ErrorPanel error={error} retry={refetch} />}
       <State request={data} />
       {data.conflicts.length > 0 && (
@@ -46,23 +59,17 @@ export default function ChangeRequestPage() {
             : 'Rebase to look at what is there now; it can also be applied all the same, with a reason.'}
         </Notice>
       )}
-      <Section title={data.changes.length === 1 ? '1 change' : `${data.changes.length} changes, applied together`}>
+      <Section
+        title={data.changes.length === 1 ? '1 change' : `${data.changes.length} changes, applied together`}
+        actions={editable && <AddChange request={data} />}
+      >
         {data.changes.length === 0 && (
           <EmptyState title="It changes nothing yet">
-            Add a change with{' '}
-            <span className="mono">
-              POST /api/admin/environments/{data.environment}/change-requests/{data.id}/changes
-            </span>
-            ; then submit it here.
+            Add what it changes: flags, strategies, segments, plans, schedules. All of it is applied together, or none.
           </EmptyState>
         )}
         {data.changes.map((change) => (
-          <ChangePanel
-            key={change.id}
-            change={change}
-            conflicts={data.conflicts.filter(({ changeId }) => changeId === change.id)}
-            applied={data.state === 'applied'}
-          />
+          <ChangePanel key={change.id} change={change} request={data} editable={editable} />
         ))}
       </Section>
       <Approvals request={data} />

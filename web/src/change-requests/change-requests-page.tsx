@@ -1,4 +1,4 @@
-import { Code, NativeSelect } from '@mantine/core'
+import { NativeSelect } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { usePages } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
@@ -8,6 +8,7 @@ import { Page } from '../components/page.tsx'
 import { Status } from '../components/status.tsx'
 import { When } from '../components/when.tsx'
 import { useEnvironment, useParam } from '../shell/address.ts'
+import { NewRequest } from './request-actions.tsx'
 
 type Summary = schemas['ChangeRequestSummary']
 
@@ -56,12 +57,13 @@ export default function ChangeRequestsPage() {
   const state = (Object.keys(STATES) as Summary['state'][]).find((known) => known === asked)
   const requests = usePages('/api/admin/environments/{environment}/change-requests', {
     path: { environment },
-    query: { state, limit: 50 },
+    query: { state: state && [state], limit: 50 },
   })
   return (
     <Page
       title="Change requests"
       about={`Changes of ${environment} that others read and approve before they are made.`}
+      actions={<NewRequest />}
     >
       <div>
         <NativeSelect
@@ -96,19 +98,11 @@ export default function ChangeRequestsPage() {
 }
 
 function NoRequests({ environment }: { environment: string }) {
-  const base = `/api/admin/environments/${environment}`
   return (
-    <EmptyState title={`There are no change requests in ${environment}`} action={<a href="/docs">API documentation</a>}>
+    <EmptyState title={`There are no change requests in ${environment}`}>
       A change request is a list of changes that are applied together, or not at all, once enough people have approved
-      them. Ask for them in this environment, make one, add what it changes, and review it here:
-      <Code block mt="xs" ta="left">
-        {[
-          `PATCH ${base}  {"changeRequests": true}`,
-          `POST  ${base}/change-requests  {"title": "…"}`,
-          `POST  ${base}/change-requests/:id/changes`,
-          '      {"action": "updateFlag", "flagKey": "…", "payload": {"enabled": true}}',
-        ].join('\n')}
-      </Code>
+      them. Ask for them in the settings of the <Link to="/environments">environment</Link>: then a change that is made
+      directly is refused, and offers to become a request. Or make one here.
     </EmptyState>
   )
 }

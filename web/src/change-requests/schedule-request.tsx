@@ -1,21 +1,19 @@
-import { Stack, Text, TextInput } from '@mantine/core'
+import { Stack, Text } from '@mantine/core'
 import { useRef, useState } from 'react'
 import { client } from '../api/client.ts'
 import type { schemas } from '../api/schema.ts'
 import { AsRead } from '../components/as-read.tsx'
 import { ConfirmButton } from '../components/confirm-button.tsx'
-import { utc } from '../components/time.ts'
+import { TimeInput } from '../flags/time-input.tsx'
+import { readWallClock } from '../flags/wall-clock.ts'
 import { parametersOf } from './parameters.ts'
-
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
 
 /** Gives an approved request a time, or another one. */
 export function ScheduleRequest({ request }: { request: schemas['ChangeRequest'] }) {
   const { scheduledAt, title, version } = request
   const read = useRef(version)
   const [typed, setTyped] = useState('')
-  const at = new Date(typed)
-  const known = !Number.isNaN(at.getTime())
+  const at = readWallClock(typed)?.at
   return (
     <ConfirmButton
       label={scheduledAt ? 'Schedule anew' : 'Schedule'}
@@ -23,7 +21,7 @@ export function ScheduleRequest({ request }: { request: schemas['ChangeRequest']
       run={(confirmed) =>
         client.POST('/api/admin/environments/{environment}/change-requests/{id}/schedule', {
           params: parametersOf(request, confirmed, read.current),
-          body: known ? { scheduledAt: at.toISOString() } : {},
+          body: { scheduledAt: at?.toISOString() },
         })
       }
     >
@@ -32,15 +30,7 @@ export function ScheduleRequest({ request }: { request: schemas['ChangeRequest']
           It is applied by itself at that time, unless what it is about was changed until then. Approvals that were
           given for another time do not count any more.
         </Text>
-        <TextInput
-          type="datetime-local"
-          label="When"
-          description={known ? utc(at) : `In ${ZONE}`}
-          required
-          withAsterisk={false}
-          value={typed}
-          onChange={({ currentTarget }) => setTyped(currentTarget.value)}
-        />
+        <TimeInput label="When" required value={typed} onChange={setTyped} />
         <AsRead version={version} read={read} />
       </Stack>
     </ConfirmButton>

@@ -1,5 +1,9 @@
 import { Alert, Button, List, Text } from '@mantine/core'
+import { lazy, Suspense } from 'react'
 import { type ApiError, adviceOn } from '../api/error.ts'
+
+// Only who is refused needs it.
+const OfferRequest = lazy(() => import('../change-requests/offer-request.tsx'))
 
 /** A refusal: what, why, which fields, and what can be done. */
 export function ErrorPanel({ error, retry }: { error: ApiError; retry?: () => unknown }) {
@@ -20,6 +24,11 @@ export function ErrorPanel({ error, retry }: { error: ApiError; retry?: () => un
         <Text size="sm" mt={4}>
           {advice}
         </Text>
+      )}
+      {error.code === 'change-request-required' && (
+        <Suspense>
+          <OfferRequest error={error} />
+        </Suspense>
       )}
       {retry && (
         <Button size="compact-sm" variant="default" mt="xs" onClick={() => retry()}>

@@ -31,6 +31,8 @@ const STATUSES = {
   error: ['Error', 'bad'],
 
   active: ['Active', 'good'],
+  revoked: ['Revoked', 'over'],
+  expired: ['Expired', 'over'],
   paused: ['Paused', 'careful'],
   completed: ['Completed', 'good'],
   ended: ['Ended', 'over'],
@@ -41,6 +43,37 @@ const STATUSES = {
   rejected: ['Rejected', 'bad'],
   scheduled: ['Scheduled', 'waiting'],
   suspended: ['Suspended', 'careful'],
+
+  halted: ['Halted', 'bad'],
+  stopped: ['Stopped', 'over'],
+  done: ['Done', 'good'],
+  'rolled-back': ['Rolled back', 'over'],
+  'going-back': ['Going back', 'moving'],
+
+  'not-begun': ['Not begun', 'waiting'],
+  moving: ['Moving', 'moving'],
+  moved: ['Moved', 'good'],
+  returned: ['Taken back', 'over'],
+
+  holds: ['Holds now', 'careful'],
+  'to-come': ['To come', 'waiting'],
+
+  late: ['Late', 'bad'],
+  blocked: ['Blocked', 'careful'],
+  frozen: ['Frozen', 'careful'],
+
+  waiting: ['Blocked', 'over'],
+  merged: ['Merged', 'good'],
+  skipped: ['Skipped', 'over'],
+
+  'not-made': ['Not created', 'over'],
+  made: ['Created, off', 'waiting'],
+  planned: ['Planned', 'waiting'],
+  switching: ['Being switched', 'moving'],
+  switched: ['Switched on', 'good'],
+
+  warning: ['Warning', 'careful'],
+  info: ['Note', 'over'],
 
   dispatched: ['Dispatched', 'good'],
   dead: ['Dead letter', 'bad'],
@@ -55,11 +88,17 @@ const STATUSES = {
 
 export type StatusName = keyof typeof STATUSES
 
+/** The word of a status, and what gives an element its colour, as `--tone`. */
+export function looksOf(of: StatusName) {
+  const [word, tone] = STATUSES[of]
+  return { word, tone: { className: classes.tone, 'data-tone': tone } }
+}
+
 /** A status as a word with a dot: never by colour alone. */
 export function Status({ of }: { of: StatusName }) {
   const [word, tone] = STATUSES[of]
   return (
-    <span className={classes.status} data-tone={tone}>
+    <span className={`${classes.tone} ${classes.status}`} data-tone={tone}>
       {word}
     </span>
   )

@@ -1,8 +1,11 @@
 import { Group, Stack, Text } from '@mantine/core'
 import type { schemas } from '../api/schema.ts'
 import { Status } from '../components/status.tsx'
+import { utc } from '../components/time.ts'
 import { ConstraintText } from './constraint.tsx'
 import classes from './flag-page.module.css'
+import { nameOf } from './strategy-draft.ts'
+import { inWords } from './wall-clock.ts'
 
 type Explanation = schemas['Explanation']
 type Strategy = Explanation['strategies'][number]
@@ -28,10 +31,22 @@ export function Answer({ of }: { of: Explanation }) {
           <Status of={enabled ? 'on' : 'off'} />
         </Text>
         <Text size="sm">{BECAUSE[reason]}</Text>
-        <Text size="xs" className="quiet figure">
-          configuration {of.configurationRevision}
-        </Text>
+        {!of.at && (
+          <Text size="xs" className="quiet figure">
+            configuration {of.configurationRevision}
+          </Text>
+        )}
       </Group>
+      {of.at && (
+        <Text size="sm">
+          <b>
+            {inWords(of.at)} · {utc(of.at)}
+          </b>
+          {of.certain
+            ? ': what it was, by the audit trail.'
+            : ': as pending schedules and recurrences will have made it. What release plans and change requests will do is not counted in.'}
+        </Text>
+      )}
       {enabled && variant !== 'disabled' && (
         <Text size="sm">
           Variant <b>{variant}</b>
@@ -67,7 +82,7 @@ function StrategyPart({ strategy, chosen }: { strategy: Strategy; chosen: boolea
   return (
     <div className={classes.strategy} data-matched={matched || undefined}>
       <Part matched={matched}>
-        <b>{title ?? name}</b>
+        <b>{nameOf({ name, title })}</b>
         {disabled && ', which is disabled'}
         {chosen && ', which decides'}
       </Part>

@@ -2,7 +2,6 @@ import { ActionIcon, Button, Group, Stack, Text, TextInput } from '@mantine/core
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { client } from '../api/client.ts'
-import { useReadOnly } from '../api/session.ts'
 import { ErrorPanel } from '../components/error-panel.tsx'
 import { Loading } from '../components/loading.tsx'
 import { Section } from '../components/page.tsx'
@@ -26,7 +25,6 @@ export function Evaluate() {
   const [fields, setFields] = useState<Field[]>([{ id: 0, name: 'userId', value: '' }])
   const [at, setAt] = useState('')
   const [body, setBody] = useState<{ context: Record<string, string>; at?: string }>()
-  const readOnly = useReadOnly()
   const { data, error, refetch } = useQuery({
     queryKey: [EVALUATE, params, body],
     queryFn: async ({ signal }) =>
@@ -85,10 +83,10 @@ export function Evaluate() {
               </Stack>
             </fieldset>
             <div className={classes.context}>
-              <TimeInput label="At (now when empty), for constraints on the time" value={at} onChange={setAt} />
+              <TimeInput label="At (now when empty), past or future" value={at} onChange={setAt} />
             </div>
             <Group gap="xs">
-              <Button type="submit" size="xs" disabled={readOnly !== undefined}>
+              <Button type="submit" size="xs">
                 Ask
               </Button>
               <Button
@@ -99,7 +97,6 @@ export function Evaluate() {
                 Add a field
               </Button>
             </Group>
-            {readOnly && <Text size="xs">{readOnly}</Text>}
           </Stack>
         </form>
         {error && <ErrorPanel error={error} retry={refetch} />}

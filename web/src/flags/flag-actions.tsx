@@ -1,15 +1,15 @@
-import { NumberInput, Stack, Text, Textarea } from '@mantine/core'
-import { type RefObject, useRef, useState } from 'react'
+import { Text } from '@mantine/core'
+import { useRef } from 'react'
 import { client } from '../api/client.ts'
 import { useRead } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
 import { AsRead } from '../components/as-read.tsx'
-import { BeforeAfter } from '../components/before-after.tsx'
-import { ConfirmButton, type Confirmed } from '../components/confirm-button.tsx'
+import { ConfirmButton } from '../components/confirm-button.tsx'
+import { EditFlag } from './edit-flag.tsx'
+import { editFlag, parametersOf } from './flag-write.ts'
 import { PENDING_SHOWN } from './schedules.tsx'
 
 type Flag = schemas['Flag']
-type Edit = { enabled?: boolean; description?: string; rolloutPercentage?: number; archived?: false }
 
 /** What can be done with the flag as a whole. What was changed meanwhile is not overwritten. */
 export function FlagActions({ flag }: { flag: Flag }) {
@@ -23,17 +23,6 @@ export function FlagActions({ flag }: { flag: Flag }) {
   )
 }
 
-type Read = RefObject<number>
-
-const parametersOf = ({ key: flagKey, environment }: Flag, read: Read, { reason, key }: Confirmed) => ({
-  path: { flagKey },
-  query: { environment, reason },
-  header: { 'idempotency-key': key, 'if-match': `"${read.current}"` },
-})
-
-const edit = (flag: Flag, read: Read, body: Edit, confirmed: Confirmed) =>
-  client.PATCH('/api/admin/flags/{flagKey}', { params: parametersOf(flag, read, confirmed), body })
-
 function Switch({ flag }: { flag: Flag }) {
   const read = useRef(flag.revision)
   const { key, enabled, rolloutPercentage, environment } = flag
@@ -42,7 +31,7 @@ function Switch({ flag }: { flag: Flag }) {
       label={enabled ? 'Switch off' : 'Switch on'}
       title={`Switch ${key} ${enabled ? 'off' : 'on'}?`}
       danger={enabled}
-      run={(confirmed) => edit(flag, read, { enabled: !enabled }, confirmed)}
+      run={(confirmed) => editFlag(flag, read, { enabled: !enabled }, confirmed)}
     >
       <Text size="sm">
         {enabled
@@ -50,45 +39,6 @@ function Switch({ flag }: { flag: Flag }) {
           : `At once it is on in ${environment}, for ${rolloutPercentage} % of those that its strategies match.`}{' '}
         What is scheduled stays scheduled.
       </Text>
-      <AsRead version={flag.revision} read={read} />
-    </ConfirmButton>
-  )
-}
-
-function EditFlag({ flag }: { flag: Flag }) {
-  const read = useRef(flag.revision)
-  const [draft, setDraft] = useState<Edit>({})
-  const { description, rolloutPercentage } = { ...flag, ...draft }
-  const before = { description: flag.description, rolloutPercentage: flag.rolloutPercentage }
-  return (
-    <ConfirmButton
-      label="Edit"
-      title={`Edit ${flag.key}`}
-      run={async (confirmed) => {
-        await edit(flag, read, draft, confirmed)
-        setDraft({})
-      }}
-    >
-      <Stack gap="sm">
-        <NumberInput
-          label="Rollout"
-          description={`Share of the users in ${flag.environment} that it is on for, while it is on`}
-          suffix=" %"
-          min={0}
-          max={100}
-          clampBehavior="strict"
-          allowDecimal={false}
-          value={rolloutPercentage}
-          onChange={(value) => typeof value === 'number' && setDraft({ ...draft, rolloutPercentage: value })}
-        />
-        <Textarea
-          label="Description"
-          autosize
-          value={description}
-          onChange={({ currentTarget: { value } }) => setDraft({ ...draft, description: value })}
-        />
-        <BeforeAfter before={before} after={{ description, rolloutPercentage }} />
-      </Stack>
       <AsRead version={flag.revision} read={read} />
     </ConfirmButton>
   )
@@ -125,7 +75,7 @@ function Revive({ flag }: { flag: Flag }) {
     <ConfirmButton
       label="Bring back"
       title={`Bring ${flag.key} back?`}
-      run={(confirmed) => edit(flag, read, { archived: false }, confirmed)}
+      run={(confirmed) => editFlag(flag, read, { archived: false }, confirmed)}
     >
       <Text size="sm">
         Applications in {flag.environment} see it again, {flag.enabled ? 'on' : 'off'} as it was. What was scheduled

@@ -31,7 +31,7 @@ export function FlagFacts({ flag }: { flag: schemas['Flag'] }) {
   )
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div>
       <dt>{name}</dt>

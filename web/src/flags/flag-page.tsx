@@ -7,7 +7,7 @@ import { Evaluate } from './evaluate.tsx'
 import { FlagActions } from './flag-actions.tsx'
 import { useFlagAddress } from './flag-address.ts'
 import { FlagFacts } from './flag-facts.tsx'
-import { History } from './history.tsx'
+import { FlagHistory } from './flag-history.tsx'
 import { Recurrences } from './recurrences.tsx'
 import { Schedules } from './schedules.tsx'
 import { Strategies } from './strategies.tsx'
@@ -30,10 +30,10 @@ export default function FlagPage() {
       <Stack gap="xl">
         <FlagFacts flag={flag} />
         <Schedules flag={flag} />
-        <Recurrences />
-        {!flag.archivedAt && <Evaluate />}
-        <Strategies />
-        <History />
+        <Recurrences flag={flag} />
+        <Evaluate />
+        <Strategies flag={flag} />
+        <FlagHistory />
       </Stack>
     </Page>
   )

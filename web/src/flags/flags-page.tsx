@@ -12,6 +12,7 @@ import { When } from '../components/when.tsx'
 import { useEnvironment, useParam } from '../shell/address.ts'
 import { Icon } from '../shell/icons.tsx'
 import classes from './flags-page.module.css'
+import { NewFlag } from './new-flag.tsx'
 
 const SEARCH_AFTER_MS = 200
 
@@ -43,7 +44,7 @@ export default function FlagsPage() {
   const query = { environment, search: search || undefined, archived: archived || undefined, limit: 100 }
   const flags = usePages('/api/admin/flags', { query })
   return (
-    <Page title="Flags" about={`What applications see in ${environment}.`}>
+    <Page title="Flags" about={`What applications see in ${environment}.`} actions={<NewFlag />}>
       <div className={classes.filters}>
         <TextInput
           type="search"
@@ -83,8 +84,8 @@ function NoFlags({ environment, filtered }: { environment: string; filtered: boo
   if (filtered) return <EmptyState title="No flag fits">Search for another part of its key or description.</EmptyState>
   return (
     <EmptyState title={`There are no flags in ${environment}`}>
-      A flag decides what users see, and can be switched at an instant. Make one with{' '}
-      <span className="mono">POST /api/admin/flags</span>: <a href="/docs">API documentation</a>.
+      A flag decides what users see, and can be switched at an instant, by hand or by a schedule. Applications ask for
+      it by its key.
     </EmptyState>
   )
 }

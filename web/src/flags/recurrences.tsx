@@ -10,9 +10,10 @@ import { Status } from '../components/status.tsx'
 import { utc } from '../components/time.ts'
 import { useFlagAddress } from './flag-address.ts'
 import classes from './flag-page.module.css'
+import { NewRecurrence } from './new-recurrence.tsx'
+import { Occurrences } from './occurrences.tsx'
 import { RecurrenceActions } from './recurrence-actions.tsx'
 import { updatesText } from './updates-text.ts'
-import { inWords } from './wall-clock.ts'
 
 type Recurrence = schemas['Recurrence']
 
@@ -51,11 +52,11 @@ const COLUMNS: Column<Recurrence>[] = [
 ]
 
 /** Changes over and over. */
-export function Recurrences() {
+export function Recurrences({ flag }: { flag: schemas['Flag'] }) {
   const { path, query } = useFlagAddress()
   const recurrences = usePages('/api/admin/flags/{flagKey}/recurrences', { path, query: { ...query, limit: 20 } })
   return (
-    <Section title="Recurrences">
+    <Section title="Recurrences" actions={<NewRecurrence flag={flag} />}>
       <DataTable
         label="Recurrences"
         columns={COLUMNS}
@@ -63,8 +64,7 @@ export function Recurrences() {
         pages={recurrences}
         empty={
           <EmptyState title="Nothing recurs">
-            A recurrence schedules a change over and over, by the clock of a time zone: on at nine, off at six. Make one
-            with <span className="mono">POST …/recurrences</span>: <a href="/docs">API documentation</a>.
+            A recurrence schedules a change over and over, by the clock of a time zone: on at nine, off at six.
           </EmptyState>
         }
       />
@@ -79,22 +79,10 @@ function Next({ recurrence: { id, flagKey, environment, status } }: { recurrence
   })
   if (error) return <ErrorPanel error={error} retry={refetch} />
   if (!data) return <Loading rows={2} />
-  if (status !== 'active' || data.nextOccurrences.length === 0) return <span className="quiet">None</span>
+  if (status !== 'active') return <span className="quiet">None</span>
   return (
-    <ol className={`figure ${classes.plain} ${classes.whole}`}>
-      {data.nextOccurrences.map(({ at, remark }) => (
-        <li key={at}>
-          {inWords(at)}{' '}
-          <Text span size="xs" className="quiet">
-            {utc(at)}
-          </Text>
-          {remark && (
-            <Text size="xs" fw={600}>
-              {remark}
-            </Text>
-          )}
-        </li>
-      ))}
-    </ol>
+    <div className={classes.whole}>
+      <Occurrences of={data.nextOccurrences} />
+    </div>
   )
 }

@@ -7,18 +7,18 @@ import { BeforeAfter } from '../components/before-after.tsx'
 import { ErrorPanel } from '../components/error-panel.tsx'
 import { Notice } from '../components/notice.tsx'
 import { utc } from '../components/time.ts'
-import { useFlagAddress } from './flag-address.ts'
+import type { useFlagAddress } from './flag-address.ts'
 import classes from './flag-page.module.css'
 import { inWords } from './wall-clock.ts'
 
 const PREVIEW = '/api/admin/flags/{flagKey}/schedule/preview'
 const LOOK_AFTER_MS = 250
 
-type Body = { scheduledAt: string; updates: { enabled?: boolean; rolloutPercentage?: number }; comment?: string }
+/** `scheduleId`: of a pending schedule that is moved or changed. */
+type Body = { scheduledAt: string; updates: schemas['Schedule']['updates']; comment?: string; scheduleId?: string }
 
-/** What a schedule would do if it were made now; read again while it is edited, and when others change something. */
-export function SchedulePreview({ body }: { body: Body }) {
-  const params = useFlagAddress()
+/** What a schedule of a flag would do if it were made now; read again while it is edited, and when others change something. */
+export function SchedulePreview({ of: params, body }: { of: ReturnType<typeof useFlagAddress>; body: Body }) {
   const [asked] = useDebouncedValue(JSON.stringify(body), LOOK_AFTER_MS)
   const complete = body.scheduledAt !== '' && Object.keys(body.updates).length > 0
   const { data, error } = useQuery({

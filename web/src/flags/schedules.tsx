@@ -11,6 +11,7 @@ import { TemporalLink } from '../components/temporal-link.tsx'
 import { utc } from '../components/time.ts'
 import { When } from '../components/when.tsx'
 import { useParam } from '../shell/address.ts'
+import { EditSchedule } from './edit-schedule.tsx'
 import { useFlagAddress } from './flag-address.ts'
 import classes from './flag-page.module.css'
 import { NewSchedule } from './new-schedule.tsx'
@@ -127,12 +128,19 @@ export function Schedules({ flag }: { flag: schemas['Flag'] }) {
 function Action({ schedule }: { schedule: Schedule }) {
   const { status, releaseId } = schedule
   const blocked = releaseId ? 'It is part of a release of several flags, which is changed as a whole.' : undefined
-  if (status === 'pending') return <Cancel schedule={schedule} blocked={blocked} />
+  if (status === 'pending') {
+    return (
+      <Group gap={6} wrap="nowrap">
+        <EditSchedule schedule={schedule} blocked={blocked} />
+        <Cancel schedule={schedule} blocked={blocked} />
+      </Group>
+    )
+  }
   if (status === 'failed') return <Retry schedule={schedule} blocked={blocked} />
   return null
 }
 
-type ActionProps = { schedule: Schedule; blocked: string | undefined }
+type ActionProps = { schedule: Schedule; blocked?: string | undefined }
 
 function Cancel({ schedule: { id, flagKey, environment, scheduledAt, updates, recurrenceId }, blocked }: ActionProps) {
   return (
@@ -160,7 +168,7 @@ function Cancel({ schedule: { id, flagKey, environment, scheduledAt, updates, re
   )
 }
 
-function Retry({ schedule: { id, flagKey, environment, updates, errorMessage }, blocked }: ActionProps) {
+export function Retry({ schedule: { id, flagKey, environment, updates, errorMessage }, blocked }: ActionProps) {
   return (
     <ConfirmButton
       label="Retry"

@@ -10,16 +10,18 @@ import { Status } from '../components/status.tsx'
 import { ConstraintText } from './constraint.tsx'
 import { useFlagAddress } from './flag-address.ts'
 import classes from './flag-page.module.css'
+import { AddStrategy, StrategyActions } from './strategy-actions.tsx'
+import { nameOf } from './strategy-draft.ts'
 
 const COLUMNS: Column<schemas['Strategy']>[] = [
   {
     header: 'Strategy',
     cell: ({ name, title, milestoneId }) => (
       <>
-        {title ?? <span className="mono">{name}</span>}
+        {nameOf({ name, title })}
         <Text size="xs" className="quiet">
-          {title && <span className="mono">{name}</span>}
-          {milestoneId && `${title ? ', ' : ''}of the release plan`}
+          <span className="mono">{name}</span>
+          {milestoneId && ', of the release plan'}
         </Text>
       </>
     ),
@@ -57,23 +59,27 @@ const COLUMNS: Column<schemas['Strategy']>[] = [
 ]
 
 /** Whom the flag is on for. */
-export function Strategies() {
+export function Strategies({ flag }: { flag: schemas['Flag'] }) {
   const address = useFlagAddress()
   const { data, error, refetch } = useRead('/api/admin/flags/{flagKey}/strategies', address)
+  const action: Column<schemas['Strategy']> = {
+    header: 'Action',
+    cell: (strategy) => <StrategyActions flag={flag} strategies={data ?? []} strategy={strategy} />,
+  }
   return (
-    <Section title="Strategies">
+    <Section title="Strategies" actions={data && <AddStrategy flag={flag} strategies={data} />}>
       {error && <ErrorPanel error={error} retry={refetch} />}
       {!data && !error && <Loading rows={2} />}
       {data?.length === 0 && (
         <EmptyState title="No strategies">
           While it is on, it is on for everybody that its rollout lets in. A strategy says for whom: users, segments, a
-          share. Add one with <span className="mono">POST …/strategies</span>: <a href="/docs">API documentation</a>.
+          share. With several, whom any of them matches gets it.
         </EmptyState>
       )}
       {data && data.length > 0 && (
         <Rows
           label="Strategies, in the order in which they are asked"
-          columns={COLUMNS}
+          columns={[...COLUMNS, action]}
           rowKey={({ id }) => id}
           rows={data}
         />

@@ -8,11 +8,13 @@ export function TimeInput({
   value,
   onChange,
   required = false,
+  size,
 }: {
   label: string
   value: string
   onChange: (value: string) => void
   required?: boolean
+  size?: 'xs'
 }) {
   const read = readWallClock(value)
   return (
@@ -20,6 +22,7 @@ export function TimeInput({
       <TextInput
         type="datetime-local"
         step={1}
+        size={size ?? 'sm'}
         label={label}
         description={`In your time zone, ${ZONE}`}
         required={required}

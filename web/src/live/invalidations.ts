@@ -27,6 +27,7 @@ const TOUCHED: [type: string, paths: string[]][] = [
   ['segment-', ['/api/admin/segments', FLAGS, CHANGE_REQUESTS]],
   ['environment-', [ENVIRONMENTS]],
   ['change-request-', [CHANGE_REQUESTS]],
+  ['gameplan-', ['/api/admin/gameplans']],
   ['outbox-', ['/api/admin/outbox', SCHEDULES]],
   ['policy-', ['/api/admin/catalog-polic', '/api/catalog']],
   ['account-', ['/api/admin/account']],

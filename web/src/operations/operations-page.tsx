@@ -2,6 +2,7 @@ import { Stack } from '@mantine/core'
 import { Page } from '../components/page.tsx'
 import { Outbox } from './outbox.tsx'
 import { Readiness } from './readiness.tsx'
+import { Retention } from './retention.tsx'
 import { ScheduleFigures } from './schedule-figures.tsx'
 
 export default function OperationsPage() {
@@ -11,6 +12,7 @@ export default function OperationsPage() {
         <Readiness />
         <ScheduleFigures />
         <Outbox />
+        <Retention />
       </Stack>
     </Page>
   )

@@ -9,13 +9,14 @@ import { Section } from '../components/page.tsx'
 import { Status } from '../components/status.tsx'
 import { When } from '../components/when.tsx'
 import { useParam } from '../shell/address.ts'
+import { OutboxAbout } from './outbox-about.tsx'
 
 type Row = schemas['OutboxRow']
 
 const COLUMNS: Column<Row>[] = [
   { header: 'Id', number: true, cell: ({ id }) => id },
   { header: 'Message', cell: ({ task }) => <span className="mono">{task}</span> },
-  { header: 'About', cell: ({ payload }) => <span className="mono">{JSON.stringify(payload)}</span> },
+  { header: 'About', cell: (row) => <OutboxAbout row={row} /> },
   { header: 'Status', cell: ({ state }) => <Status of={state} /> },
   { header: 'Attempts', number: true, cell: ({ attempts }) => attempts },
   { header: 'Last error', cell: ({ lastError }) => lastError },

@@ -1,14 +1,13 @@
-import { SimpleGrid, Text } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { Text } from '@mantine/core'
 import { useRead } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
 import { type Column, Rows } from '../components/data-table.tsx'
 import { ErrorPanel } from '../components/error-panel.tsx'
 import { Loading } from '../components/loading.tsx'
 import { Section } from '../components/page.tsx'
+import { Tile, Tiles } from '../components/tiles.tsx'
 import { period } from '../components/time.ts'
 import { When } from '../components/when.tsx'
-import classes from './schedule-figures.module.css'
 
 type Health = schemas['ScheduleHealth']
 type Figures = Pick<Health, 'pending' | 'backlog' | 'failedLastDay' | 'latenessLastHour' | 'latenessLastDay'>
@@ -28,7 +27,7 @@ function AllFigures({ health }: { health: Health }) {
   const rows = [{ environment: 'All', ...(health as Figures) }, ...health.environments]
   return (
     <>
-      <SimpleGrid cols={{ base: 2, md: 4 }} spacing="xs">
+      <Tiles>
         <Tile name="Due, not applied" bad={health.backlog > 0}>
           {health.backlog.toLocaleString('en')}
           {oldestDue && (
@@ -53,18 +52,9 @@ function AllFigures({ health }: { health: Health }) {
           {relay.waiting > 0 && <Text size="xs">the oldest for {period(relay.ageSeconds)}</Text>}
           {relay.dead > 0 && <Text size="xs">dead letters: {relay.dead.toLocaleString('en')}</Text>}
         </Tile>
-      </SimpleGrid>
+      </Tiles>
       <Rows label="Schedules by environment" rows={rows} rowKey={({ environment }) => environment} columns={COLUMNS} />
     </>
-  )
-}
-
-function Tile({ name, bad = false, children }: { name: string; bad?: boolean; children: ReactNode }) {
-  return (
-    <div className={`panel figure ${classes.tile}`} data-bad={bad || undefined}>
-      <div className={classes.name}>{name}</div>
-      <div className={classes.value}>{children}</div>
-    </div>
   )
 }
 

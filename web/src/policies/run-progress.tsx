@@ -1,6 +1,7 @@
 import { Group, Progress, Text } from '@mantine/core'
 import type { schemas } from '../api/schema.ts'
 import { Section } from '../components/page.tsx'
+import { Tile, Tiles } from '../components/tiles.tsx'
 import { period } from '../components/time.ts'
 import { percent } from './percent.ts'
 import classes from './policies.module.css'
@@ -43,21 +44,13 @@ export function RunProgress({ run }: { run: schemas['PolicyRun'] }) {
           </Text>
         )}
       </div>
-      <div className={classes.tiles}>
+      <Tiles>
         {figures.map(([name, value, about]) => (
-          <div
-            key={name}
-            className={`panel figure ${classes.tile}`}
-            data-bad={(name === 'Errors' && run.errors > 0) || undefined}
-          >
-            <div className={classes.name}>
-              {name}
-              {about && `, ${about}`}
-            </div>
-            <div className={classes.value}>{value}</div>
-          </div>
+          <Tile key={name} name={about ? `${name}, ${about}` : name} bad={name === 'Errors' && run.errors > 0}>
+            {value}
+          </Tile>
         ))}
-      </div>
+      </Tiles>
     </Section>
   )
 }

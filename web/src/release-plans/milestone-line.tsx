@@ -1,9 +1,12 @@
-import { Text } from '@mantine/core'
+import { Group } from '@mantine/core'
 import type { schemas } from '../api/schema.ts'
+import { Steps } from '../components/steps.tsx'
 import { When } from '../components/when.tsx'
-import classes from './milestone-line.module.css'
+import { EditMilestone } from './edit-milestone.tsx'
+import { MilestoneStrategies } from './milestone-strategies.tsx'
 import { StartMilestone } from './plan-actions.tsx'
-import { narrowed, progressionWords, served, waiting } from './words.ts'
+import { ServedBy } from './served-by.tsx'
+import { progressionWords, waiting } from './words.ts'
 
 type Plan = schemas['ReleasePlan']
 type Milestone = schemas['Milestone']
@@ -11,31 +14,26 @@ type Milestone = schemas['Milestone']
 /** All milestones in their order: what was, what is, and when or upon what the rest begins. */
 export function MilestoneLine({ plan }: { plan: Plan }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className={`panel ${classes.scroll}`} aria-label="Milestones in their order" tabIndex={0}>
-      <ol className={classes.line}>
-        {plan.milestones.map((milestone, place) => (
-          <li
-            key={milestone.id}
-            className={classes.milestone}
-            data-status={milestone.status}
-            data-paused={plan.status === 'paused' || undefined}
-            aria-current={milestone.status === 'running' ? 'step' : undefined}
-          >
-            <Text fw={600} className={classes.name}>
-              {milestone.name}
-            </Text>
-            <Text size="xs" className="quiet" component="div">
-              <Moment plan={plan} milestone={milestone} before={plan.milestones[place - 1]} />
-            </Text>
-            <Strategies strategies={milestone.strategies} />
-            <div>
+    <Steps
+      label="Milestones in their order"
+      paused={plan.status === 'paused'}
+      steps={plan.milestones.map((milestone, place) => ({
+        key: milestone.id,
+        name: milestone.name,
+        status: milestone.status,
+        moment: <Moment plan={plan} milestone={milestone} before={plan.milestones[place - 1]} />,
+        children: (
+          <>
+            <ServedBy strategies={milestone.strategies} />
+            <Group gap={6}>
               <StartMilestone plan={plan} milestone={milestone} />
-            </div>
-          </li>
-        ))}
-      </ol>
-    </section>
+              <EditMilestone plan={plan} milestone={milestone} last={place === plan.milestones.length - 1} />
+            </Group>
+            <MilestoneStrategies plan={plan} milestone={milestone} />
+          </>
+        ),
+      }))}
+    />
   )
 }
 
@@ -80,22 +78,4 @@ function Moment({ plan, milestone, before }: { plan: Plan; milestone: Milestone;
   }
   if (status === 'next' && plan.status === 'running') return `Waits for ${waiting(plan.waitsFor)}`
   return before ? `Starts ${progressionWords(before.progression)}` : 'Waits for somebody to start it'
-}
-
-function Strategies({ strategies }: { strategies: Milestone['strategies'] }) {
-  return (
-    <ul className={classes.strategies}>
-      {strategies.map((strategy) => {
-        const more = narrowed(strategy)
-        return (
-          <li key={strategy.id}>
-            {strategy.disabled ? <s>{served(strategy)}</s> : served(strategy)}
-            {strategy.disabled && ' (disabled)'}
-            {strategy.title && <span className="quiet"> · {strategy.title}</span>}
-            {more && <div className="quiet">{more}</div>}
-          </li>
-        )
-      })}
-    </ul>
-  )
 }

@@ -47,7 +47,12 @@ export default function ReleasePlansPage() {
   return (
     <Page
       title="Release plans"
-      about={`Flags of ${environment} that go from their first users to all of them, milestone by milestone.`}
+      about={
+        <>
+          Flags of {environment} that go from their first users to all of them, milestone by milestone. Plans are made
+          from <Link to="/release-plan-templates">templates</Link>.
+        </>
+      }
       actions={<NewPlan />}
     >
       <div>

@@ -8,6 +8,7 @@ import { Loading } from '../components/loading.tsx'
 import { Section } from '../components/page.tsx'
 import { period } from '../components/time.ts'
 import { When } from '../components/when.tsx'
+import { AddSafeguard, RemoveSafeguard } from './safeguard-actions.tsx'
 
 type Safeguard = schemas['Safeguard']
 
@@ -16,7 +17,7 @@ const VALUES_EVERY_MS = 5_000
 
 const DOES: Record<Safeguard['action'], string> = { pause: 'pauses the plan', rollback: 'goes back and pauses there' }
 
-const COLUMNS: Column<Safeguard>[] = [
+const columnsOf = (plan: schemas['ReleasePlan']): Column<Safeguard>[] => [
   {
     header: 'When',
     cell: ({ metric, operator, threshold }) => (
@@ -33,10 +34,12 @@ const COLUMNS: Column<Safeguard>[] = [
     cell: ({ freshSeconds }) => (freshSeconds ? `at most ${period(freshSeconds)} old` : 'no'),
   },
   { header: 'Triggered', cell: ({ triggeredAt }) => (triggeredAt ? <When at={triggeredAt} as="relative" /> : 'no') },
+  { header: 'Action', cell: (safeguard) => <RemoveSafeguard plan={plan} safeguard={safeguard} /> },
 ]
 
 /** What watches the plan, and what it saw last. */
-export function Safeguards({ plan: { id: planId, flagKey, environment } }: { plan: schemas['ReleasePlan'] }) {
+export function Safeguards({ plan }: { plan: schemas['ReleasePlan'] }) {
+  const { id: planId, flagKey, environment } = plan
   const { data, error, refetch } = useQuery({
     ...readOptions('/api/admin/flags/{flagKey}/release-plans/{planId}/safeguards', {
       path: { flagKey, planId },
@@ -45,16 +48,18 @@ export function Safeguards({ plan: { id: planId, flagKey, environment } }: { pla
     refetchInterval: VALUES_EVERY_MS,
   })
   return (
-    <Section title="Safeguards">
+    <Section title="Safeguards" actions={<AddSafeguard plan={plan} />}>
       {error && <ErrorPanel error={error} retry={refetch} />}
       {!data && !error && <Loading rows={2} />}
       {data?.length === 0 && (
         <EmptyState title="Nothing watches this plan">
-          A safeguard pauses it, or takes it back by a milestone, when a metric is bad. Add one with{' '}
-          <span className="mono">POST …/release-plans/{planId}/safeguards</span>: <a href="/docs">API documentation</a>.
+          A safeguard pauses it, or takes it back by a milestone, when a metric is bad. You send the metrics:{' '}
+          <span className="mono">POST /api/admin/environments/{environment}/metrics</span>.
         </EmptyState>
       )}
-      {data && data.length > 0 && <Rows label="Safeguards" columns={COLUMNS} rows={data} rowKey={({ id }) => id} />}
+      {data && data.length > 0 && (
+        <Rows label="Safeguards" columns={columnsOf(plan)} rows={data} rowKey={({ id }) => id} />
+      )}
     </Section>
   )
 }

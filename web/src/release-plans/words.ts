@@ -39,7 +39,11 @@ export function narrowed({
   constraints,
   segments,
   variants,
-}: Pick<schemas['Strategy'], 'constraints' | 'segments' | 'variants'>): string {
+}: {
+  constraints: unknown[]
+  segments: string[]
+  variants: unknown[]
+}): string {
   const counted = (count: number, what: string) => (count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`])
   return [
     ...counted(constraints.length, 'constraint'),

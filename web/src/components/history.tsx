@@ -1,14 +1,14 @@
 import { Text } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { usePages } from '../api/queries.ts'
-import type { schemas } from '../api/schema.ts'
-import { BeforeAfter } from '../components/before-after.tsx'
-import { type Column, DataTable } from '../components/data-table.tsx'
-import { EmptyState } from '../components/empty-state.tsx'
-import { type Difference, differences } from '../components/json-diff.ts'
-import { Section } from '../components/page.tsx'
-import { When } from '../components/when.tsx'
-import { useFlagAddress } from './flag-address.ts'
-import classes from './flag-page.module.css'
+import type { paths, schemas } from '../api/schema.ts'
+import { BeforeAfter } from './before-after.tsx'
+import { type Column, DataTable } from './data-table.tsx'
+import { EmptyState } from './empty-state.tsx'
+import classes from './history.module.css'
+import { type Difference, differences } from './json-diff.ts'
+import { Section } from './page.tsx'
+import { When } from './when.tsx'
 
 type Event = schemas['Event']
 
@@ -18,6 +18,7 @@ const DOORS: Record<Event['door'], string> = {
   temporal: 'by itself',
   schedule: 'by schedule',
   'change-request': 'by change request',
+  gameplan: 'by gameplan',
 }
 
 const SUMMED_UP = 3
@@ -35,8 +36,9 @@ const COLUMNS: Column<Event>[] = [
     ),
   },
   { header: 'Change', cell: (event) => <Change event={event} /> },
-  { header: 'Revision', number: true, cell: ({ revision }) => revision },
 ]
+
+const REVISION: Column<Event> = { header: 'Revision', number: true, cell: ({ revision }) => revision }
 
 /** `schedule-applied` as people say it: `Schedule applied`. */
 function wordsOf(type: string): string {
@@ -48,15 +50,22 @@ function wordsOf(type: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** Everything that happened to the flag, newest first. */
-export function History() {
-  const { path, query } = useFlagAddress()
-  const events = usePages('/api/admin/events', { query: { ...query, ...path, limit: 20 } })
+/** What the audit trail has of something, newest first: everything that `of` names. */
+export function History({
+  of,
+  title = 'History',
+  actions,
+}: {
+  of: NonNullable<paths['/api/admin/events']['get']['parameters']['query']>
+  title?: string
+  actions?: ReactNode
+}) {
+  const events = usePages('/api/admin/events', { query: { ...of, limit: 20 } })
   return (
-    <Section title="History">
+    <Section title={title} actions={actions}>
       <DataTable
-        label="History"
-        columns={COLUMNS}
+        label={title}
+        columns={of.flagKey ? [...COLUMNS, REVISION] : COLUMNS}
         rowKey={({ id }) => id}
         pages={events}
         empty={

@@ -1,0 +1,77 @@
+import { Group, Text } from '@mantine/core'
+import type { schemas } from '../api/schema.ts'
+import { Notice } from '../components/notice.tsx'
+import { Status } from '../components/status.tsx'
+import { TemporalLink } from '../components/temporal-link.tsx'
+import { When } from '../components/when.tsx'
+import { counted, patchesNamed } from './words.ts'
+
+type Gameplan = schemas['Gameplan']
+
+/** Where the gameplan is and what it waits for, in a line; what stands in its way below. */
+export function State({ gameplan }: { gameplan: Gameplan }) {
+  const { status, pauseReason, problem, workflowId } = gameplan
+  return (
+    <>
+      <Group gap="md">
+        <Status of={status} />
+        <Text component="span" size="sm">
+          <Sentence gameplan={gameplan} />
+        </Text>
+        {status !== 'draft' && (
+          <Text component="span" size="sm">
+            <TemporalLink workflowId={workflowId} />
+          </Text>
+        )}
+      </Group>
+      {status === 'paused' && (
+        <Notice title="Paused">
+          {pauseReason || 'No reason was given'}. What is merged is still noted; nothing is done with the flag until it
+          is resumed.
+        </Notice>
+      )}
+      {problem && (
+        <Notice title="The flag could not be changed" bad>
+          {problem.detail} It is tried again every minute.
+        </Notice>
+      )}
+    </>
+  )
+}
+
+function Sentence({ gameplan }: { gameplan: Gameplan }) {
+  const { status, finishedAt, startedBy, startedAt } = gameplan
+  if (status === 'draft') return 'Nothing happens before it is started.'
+  if (finishedAt) {
+    return (
+      <>
+        {status === 'completed' ? 'Everything is done' : 'It was ended'} <When at={finishedAt} as="relative" />.
+      </>
+    )
+  }
+  return (
+    <>
+      {progressOf(gameplan)}
+      {startedAt && (
+        <span className="quiet">
+          {' '}
+          Started by {startedBy} <When at={startedAt} as="relative" />.
+        </span>
+      )}
+    </>
+  )
+}
+
+function progressOf({ patches, progress, flag }: Gameplan): string {
+  const { done, openGates } = progress
+  const ready = patches.filter(({ state }) => state === 'ready').map(({ id }) => id)
+  const sentences = [
+    `${done} of ${counted(patches.length, 'patch', 'patches')} ${done === 1 ? 'is' : 'are'} done.`,
+    ...(ready.length > 0 ? [`${patchesNamed(ready)} can be merged.`] : []),
+    ...(openGates > 0 && ready.length === 0
+      ? [`It waits for ${counted(openGates, 'criterion or question', 'criteria and questions')}.`]
+      : []),
+    ...(ready.length === 0 && flag?.state === 'switching' ? ['Its flag is being switched.'] : []),
+  ]
+  return sentences.join(' ')
+}
