@@ -22,6 +22,7 @@ const Settings = z.object({
   INTERLOCK_JWT_ISSUER: optional,
   INTERLOCK_JWT_AUDIENCE: optional,
   INTERLOCK_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
+  INTERLOCK_GITHUB_WEBHOOK_SECRET: z.string().min(16, 'needs at least 16 characters').optional(),
   INTERLOCK_BACKLOG_ALERT: z.coerce.number().int().positive().default(500),
   INTERLOCK_LATENESS_SLO_SECONDS: z.coerce.number().min(0.002).max(3600).default(5),
   INTERLOCK_SCHEDULE_RETRIES: z.coerce.number().int().min(0).max(3).default(0),

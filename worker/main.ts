@@ -39,7 +39,8 @@ const version = workerVersion(config)
 const notes = openNoteStores(config, log)
 const db = notes && openDatabase({ url: config.DATABASE_URL, name: 'migration', log, connections: 1 })
 const build = config.INTERLOCK_WORKER_BUILD_ID ?? 'unversioned'
-const registration = db && (await registerInstance({ db, notes: notes.databases.legacy, kind: 'worker', build, log }))
+const notesUrl = config.NOTES_LEGACY_URL as string
+const registration = db && (await registerInstance({ db, notesUrl, kind: 'worker', build, onRefused, log }))
 const worker = await startWorker({
   databaseUrl: config.DATABASE_URL,
   connection,
@@ -67,6 +68,11 @@ worker.done.catch((error) => {
   process.exit(1)
 })
 if (version) await sayUnlessCurrent(clientConnection, namespace, version, log)
+
+function onRefused(error: Error): void {
+  log.fatal({ err: error }, 'This build may not write notes any more')
+  process.exit(1)
+}
 
 /** Temporal may be on its way up: a worker that waits for it is better than one that has to be started again. */
 async function connectPatiently(log: Log): Promise<NativeConnection> {

@@ -4,6 +4,7 @@ import { type NativeConnection, Worker, type WorkflowBundleOption } from '@tempo
 import { type AccountMigrationDependencies, createAccountMigrationActivities } from '../activities/account-migration.ts'
 import { createChangeRequestActivities } from '../activities/change-request.ts'
 import { createFlagScheduleActivities } from '../activities/flag-schedule.ts'
+import { createGameplanActivities } from '../activities/gameplan.ts'
 import { createPolicyRunActivities } from '../activities/policy-run.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
 import { createReleasePlanActivities } from '../activities/release-plan.ts'
@@ -76,6 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ...createFlagScheduleActivities({ db, sweeper, client, guards: settings.guards }),
       ...createReleasePlanActivities({ db, client }),
       ...createChangeRequestActivities({ db, client, guards: settings.guards }),
+      ...createGameplanActivities({ db, client, guards: settings.guards }),
       ...createReconcileActivities({ db: scanDb, client, names, log }),
       ...createRetentionActivities({ db: scanDb, log, retention: settings.retention }),
     },

@@ -1,6 +1,7 @@
 export { accountMigration } from './account-migration.ts'
 export { changeRequest } from './change-request.ts'
 export { flagSchedule } from './flag-schedule.ts'
+export { gameplan } from './gameplan.ts'
 export { policyRun } from './policy-run.ts'
 export { reconcile } from './reconcile.ts'
 export { releasePlan } from './release-plan.ts'

@@ -7,6 +7,7 @@ const {
   reconcileReleasePlans,
   reconcileChangeRequests,
   reconcileAccountMigrations,
+  reconcileGameplans,
   purgeOldRows,
 } = proxyActivities<ReconcileActivities>({
   startToCloseTimeout: '50s',
@@ -25,6 +26,7 @@ export async function reconcile(): Promise<{ looked: number; nudged: number }> {
   if (patched('release-plans')) await reconcileReleasePlans()
   if (patched('change-requests')) await reconcileChangeRequests()
   if (patched('account-migrations')) await reconcileAccountMigrations()
+  if (patched('gameplans')) await reconcileGameplans()
   await purgeOldRows()
   return healed
 }
