@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity'
+import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import pLimit from 'p-limit'
 import { MigrationPace } from '../domain/account-migration.ts'
@@ -36,8 +36,7 @@ import type { Database } from '../store/database.ts'
 import { cleanUp } from '../store/notes/clean-up.ts'
 import type { NoteStores } from '../store/notes/note-store.ts'
 import { accountsHeld, type NoteDatabases } from '../store/notes/roles.ts'
-import { type Transaction, transaction } from '../store/transaction.ts'
-import { identityOf } from '../temporal/identity.ts'
+import { transaction } from '../store/transaction.ts'
 import type { RunState } from '../workflows/run.ts'
 import { Command, createCommands } from './commands.ts'
 
@@ -62,7 +61,7 @@ export interface AccountMigrationDependencies {
 
 export function createAccountMigrationActivities(deps: AccountMigrationDependencies) {
   const { db, client, reverseWindowHours, log } = deps
-  const { carryOut, decide } = createCommands({ db, client })
+  const { carryOut, whenCancelled } = createCommands({ db, client })
   const command = async (
     id: string,
     name: string,
@@ -143,8 +142,7 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so the migration is stopped. */
     async cancelledAccountMigration(id: string): Promise<CommandResult> {
-      const { identity, reason } = await identityOf(client, activityInfo())
-      const answer = await decide({ actor: identity, door: 'temporal', reason }, async (tx: Transaction) => {
+      const answer = await whenCancelled(async (tx, { identity }) => {
         await stopMigration(tx, id)
         return `stopped with its workflow by ${identity}`
       })

@@ -14,7 +14,7 @@ export const Command = z.object({ by: Text.max(200).optional(), reason: Text.opt
 
 /** How activities carry out what operators ask of a workflow, by a signal or by cancelling it. */
 export function createCommands({ db, client }: { db: Database; client: Client }) {
-  return { carryOut, whenCancelled, decide }
+  return { carryOut, whenCancelled }
 
   /** Checks a signal's input and runs the store function behind it, with who and why for the event. */
   async function carryOut<Input extends z.infer<typeof Command>>(

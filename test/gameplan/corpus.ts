@@ -4,7 +4,7 @@ import { MAX_LENGTH } from '../../domain/gameplan/parse.ts'
 /** A complete gameplan in which nothing is wrong. */
 export const CLEAN = readFileSync(new URL('fixtures/streamed-export.md', import.meta.url), 'utf8')
 /** The format's template, as it comes. */
-export const TEMPLATE = readFileSync(new URL('fixtures/template.md', import.meta.url), 'utf8')
+export const TEMPLATE = readFileSync(new URL('../../domain/gameplan/template.md', import.meta.url), 'utf8')
 
 type Change = [from: string | RegExp, to: string]
 interface Case {

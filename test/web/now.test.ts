@@ -278,13 +278,8 @@ describe('the timeline', () => {
   it('is a list where there is no room, with freezes in it, and things are moved from there', async () => {
     const at = quarters(8)
     const { environment, made, dueOf, open } = await scene({ at, updates: { enabled: true } })
-    const freeze = {
-      environment,
-      from: inMs(10 * 3_600_000),
-      to: inMs(12 * 3_600_000),
-      reason: 'Holidays',
-      mode: 'refuse',
-    }
+    const [from, to] = [inMs(10 * 3_600_000), inMs(12 * 3_600_000)]
+    const freeze = { environment, from, to, reason: 'Holidays', mode: 'refuse' }
     expect((await call('POST', 'freezes', freeze)).status).toBe(201)
     const { page } = await open({ width: 390 })
     const next = page.getByRole('list', { name: 'Now and next' })

@@ -1,11 +1,11 @@
 import { Text } from '@mantine/core'
 import { Link, useNavigate } from '@tanstack/react-router'
+import template from '../../../domain/gameplan/template.md?raw'
 import { client } from '../api/client.ts'
 import { ConfirmButton } from '../components/confirm-button.tsx'
 import { Page } from '../components/page.tsx'
 import { useEnvironment } from '../shell/address.ts'
 import { DocumentEditor, type Draft } from './document-editor.tsx'
-import template from './template.md?raw'
 import { counted } from './words.ts'
 
 /** A gameplan is written beginning with the template of the format. */
