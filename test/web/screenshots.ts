@@ -14,7 +14,7 @@ const LOOKS = [
 ]
 
 /** `npm run screenshots`: every page as it looks, for the documentation and for a look. */
-it('takes a picture of every page', { timeout: 90_000 }, async () => {
+it('takes a picture of every page', { timeout: 400_000 }, async () => {
   const app = await startWebApp({ INTERLOCK_TEMPORAL_UI_URL: 'http://127.0.0.1:8233/namespaces/default' })
   const browser = await openBrowser()
   await setScene(app)
