@@ -28,8 +28,13 @@ process.on('SIGTERM', () => { note('api stops'); process.exit(0) })
 createServer((request, response) => {
   if (request.method === 'POST') note(request.method + ' ' + request.url)
   const made = '{"id": "made", "status": "running"}'
-  const lists = /\\/(flags|release-plan)/.test(request.url) ? '[]' : ''
-  response.writeHead(request.method === 'POST' ? 201 : 200).end(request.method === 'POST' ? made : lists)
+  const READS = [
+    [/\\/(flags|release-plan)/, '[]'],
+    [/\\/gameplans\\?/, '[{"id": "made", "title": "watch-later"}]'],
+    [/\\/gameplans\\/made/, '{"status": "paused"}'],
+  ]
+  const read = READS.find(([path]) => path.test(request.url))?.[1] ?? ''
+  response.writeHead(request.method === 'POST' ? 201 : 200).end(request.method === 'POST' ? made : read)
 }).listen(Number(process.env.PORT), '127.0.0.1', () => console.log('{"message":"the API listens"}'))
 `
 
