@@ -37,6 +37,8 @@ export function policyScenarios(scene: Scene): void {
     await run('--name pace', of)
     await expect.poll(() => read(of.RUN), WITHIN).toMatchObject({ batchSize: 200, delayMs: 1_000 })
     expect(await json('-X PATCH', of)).toMatchObject({ delayMs: 500 })
+    // Batches of 200 would be through before the commands that follow.
+    await scene.product.call('PATCH', `catalog-policy-runs/${of.RUN}`, { batchSize: 10 })
     await run('workflow terminate', of)
     await run('schedule trigger')
     await toBe(of.RUN, 'failed')

@@ -98,7 +98,7 @@ it('goes the whole way by clicks: start, merge in order, the flag follows, rever
   await page.getByRole('tooltip').getByText('It waits for Patches 1, 2 and 3.').waitFor()
 
   await merge(page, '1')
-  await flagCard(page).getByText('Created, off').waitFor()
+  await flagCard(page).getByText('Created, off', { exact: true }).waitFor()
   expect((await flagOf(key)).enabled).toBe(false)
   for (const patch of ['2', '3', '3a', '4']) await merge(page, patch)
   await node(page, '5').click()
@@ -111,7 +111,7 @@ it('goes the whole way by clicks: start, merge in order, the flag follows, rever
   await card(page, '5').getByRole('button', { name: 'Revert' }).click()
   await dialog.getByText('the flag is switched off').waitFor()
   await confirm(page, 'Revert', 'exports broke')
-  await flagCard(page).getByText('Created, off').waitFor()
+  await flagCard(page).getByText('Created, off', { exact: true }).waitFor()
   await card(page, '5').getByText('exports broke').waitFor()
   expect((await flagOf(key)).enabled).toBe(false)
 
