@@ -28,7 +28,7 @@ it('takes a picture of every page', { timeout: 400_000 }, async () => {
     for (const { suffix, dark, width } of LOOKS) {
       const { page } = await visit(browser, app, path, { role, dark, width })
       await settle(page)
-      if (role) await page.getByText('Live', { exact: true }).waitFor()
+      if (role) await page.getByRole('banner').getByText('Live', { exact: true }).waitFor()
       // What the stream said to read again.
       await page.waitForLoadState('networkidle', { timeout: 1_500 }).catch(() => {})
       await page.screenshot({ path: join(DIRECTORY, `${name}${suffix}.png`) })

@@ -15,7 +15,7 @@ import classes from './timeline.module.css'
 const ROW_PX = 28
 const ROWS = 6
 /** What becomes one mark where there is too much, in pixels. */
-const BIN_PX = 120
+const BIN_PX = 160
 
 /** What was, is and will be: a lane a kind, by time from left to right. */
 export function Timeline({
