@@ -18,11 +18,16 @@ export async function buildWebIfStale(): Promise<number | undefined> {
   // Beside the place of the last one, so that a page is never served half, whoever else builds at the same time.
   const made = `${WEB_DIST}-${randomUUID()}`
   const old = `${made}-old`
+  const { NODE_ENV } = process.env
+  // Under a test runner it is "test", and Vite would build React for development, with the paths of this machine in it.
+  process.env.NODE_ENV = 'production'
   try {
     await build({ configFile: join(root, 'web/vite.config.ts'), logLevel: 'error', build: { outDir: made } })
     await rename(WEB_DIST, old).catch(() => {})
     await rename(made, WEB_DIST)
   } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = NODE_ENV
     await Promise.all([made, old].map((directory) => rm(directory, { recursive: true, force: true })))
   }
   return (Date.now() - begun) / 1_000

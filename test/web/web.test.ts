@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { WEB_DIST } from '../../api/web.ts'
+import { REPOSITORY } from '../../dev/data-dir.ts'
 import { makeTypes, TYPES_FILE } from '../../dev/openapi-types.ts'
 import { expectAccessible, openBrowser, settle, startWebApp, visit } from './browser.ts'
 import { PAGES, pathOf } from './pages.ts'
@@ -51,6 +52,12 @@ describe('what is served', () => {
     expect(first.length).toBeGreaterThan(0)
     const sizes = await Promise.all(first.map(async (file) => gzipSync(await readFile(join(WEB_DIST, file))).length))
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(MOST_JAVASCRIPT)
+  })
+
+  it('is built for production: no help for developers, no path of the machine that built it', async () => {
+    const scripts = (await readdir(join(WEB_DIST, 'assets'))).filter((name) => name.endsWith('.js'))
+    const texts = await Promise.all(scripts.map((name) => readFile(join(WEB_DIST, 'assets', name), 'utf8')))
+    expect(texts.filter((text) => text.includes('jsxDEV') || text.includes(REPOSITORY))).toEqual([])
   })
 
   it('is kept for ever where the name has a hash, and asked for again where not', async () => {
