@@ -22,6 +22,17 @@ async function bash(script: string, variables: Record<string, string> = {}): Pro
   return (await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { env })).stdout
 }
 
+/** Sends a command again that came while the workflow of what is over was closing, as an operator would. */
+async function send(script: string, MIGRATION: string): Promise<string> {
+  for (;;) {
+    try {
+      return await bash(script, { MIGRATION })
+    } catch (error) {
+      if (!String(error).includes('workflow is closing')) throw error
+    }
+  }
+}
+
 it('the tour of a migration works as it stands, one command after the other', async () => {
   await makeAccounts(db, databases, [{ id: 'acme', notes: 400 }], 'alice')
   await addAccounts(test, 'other', [1, 2, 3])
@@ -45,7 +56,7 @@ it('the commands of operators do what they say', async () => {
     .split('\n')
     .filter(Boolean)
   const run = async (expected: object) => {
-    const output = await bash(cli + lines.shift(), { MIGRATION: id })
+    const output = await send(cli + lines.shift(), id)
     await expect
       .poll(async () => (await call('GET', `account-migrations/${id}`)).body, { timeout: 20_000 })
       .toMatchObject(expected)
