@@ -46,7 +46,34 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
     }
   }
 
-  const isRunning = async (schedule: FlagSchedule) => (await statusOf(names.flagSchedule(schedule.id))) === 'RUNNING'
+  /** One that cannot be looked at must not keep the others from being healed; the next round comes in a minute. */
+  const statusIfKnown = (workflowId: string): Promise<string> =>
+    statusOf(workflowId).catch((error) => {
+      log.warn({ err: error, workflowId }, 'Could not look at a workflow')
+      return 'RUNNING'
+    })
+
+  /** Names the run of the reconciler, so that each sends a nudge once. */
+  const thisRun = () => activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+
+  /** Nudges those that are late, and those without a workflow. */
+  async function wake<R extends { id: string; late: boolean }>(
+    what: string,
+    rows: R[],
+    workflowIdOf: (id: string) => string,
+    nudge: (db: Database, row: R, because: string) => Promise<boolean>,
+  ): Promise<{ looked: number; nudged: number }> {
+    const run = thisRun()
+    let nudged = 0
+    await pLimit(DESCRIBE_AT_ONCE).map(rows, async (row) => {
+      heartbeat()
+      const status = row.late ? 'LATE' : await statusIfKnown(workflowIdOf(row.id))
+      if (status === 'RUNNING' || !(await nudge(db, row, run))) return
+      log[row.late ? 'info' : 'warn']({ id: row.id, status }, `${what} did not go on`)
+      nudged++
+    })
+    return { looked: rows.length, nudged }
+  }
 
   return {
     /** Starts the workflows of pending schedules that have none, and makes the occurrences that recurrences lack. */
@@ -57,15 +84,9 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       const stopped: FlagSchedule[] = []
       await limit.map(schedules, async (schedule) => {
         heartbeat()
-        // One that cannot be looked at must not keep the others from being healed; the next round comes in a minute.
-        const running = await isRunning(schedule).catch((error) => {
-          log.warn({ err: error, scheduleId: schedule.id }, 'Could not look at a workflow')
-          return true
-        })
-        if (!running) stopped.push(schedule)
+        if ((await statusIfKnown(names.flagSchedule(schedule.id))) !== 'RUNNING') stopped.push(schedule)
       })
-      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
-      const nudged = stopped.length > 0 ? await nudgeAgain(db, stopped, run) : []
+      const nudged = stopped.length > 0 ? await nudgeAgain(db, stopped, thisRun()) : []
       if (nudged.length > 0) {
         log.warn({ scheduleIds: nudged.slice(0, 20), count: nudged.length }, 'Schedules had no workflow')
       }
@@ -80,15 +101,12 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       for (const run of runs) {
         heartbeat()
         const workflowId = names.policyRun(run.target_policy_version, run.id)
-        const status = await statusOf(workflowId).catch((error) => {
-          log.warn({ err: error, runId: run.id }, 'Could not look at a workflow')
-          return 'RUNNING'
-        })
+        const status = await statusIfKnown(workflowId)
         if (status === 'RUNNING') continue
         const healed =
           status === 'TERMINATED'
             ? await failTerminated(db, run, await terminatorOf(client, workflowId))
-            : await nudgeRun(db, run, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
+            : await nudgeRun(db, run, thisRun())
         if (!healed) continue
         log.warn({ runId: run.id, status }, 'A policy run had no workflow')
         done[status === 'TERMINATED' ? 'failed' : 'nudged']++
@@ -101,22 +119,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
      * freeze, may be gone.
      */
     async reconcileReleasePlans(): Promise<{ looked: number; nudged: number }> {
-      const plans = await plansToCheck(db)
-      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
-      let nudged = 0
-      await pLimit(DESCRIBE_AT_ONCE).map(plans, async (plan) => {
-        heartbeat()
-        const status = plan.late
-          ? 'LATE'
-          : await statusOf(names.releasePlan(plan.id)).catch((error) => {
-              log.warn({ err: error, planId: plan.id }, 'Could not look at a workflow')
-              return 'RUNNING'
-            })
-        if (status === 'RUNNING' || !(await nudgePlan(db, plan, run))) return
-        log.warn({ planId: plan.id, status }, 'A release plan did not go on')
-        nudged++
-      })
-      return { looked: plans.length, nudged }
+      return await wake('A release plan', await plansToCheck(db), names.releasePlan, nudgePlan)
     },
 
     /**
@@ -125,7 +128,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
      */
     async reconcileChangeRequests(): Promise<{ looked: number; nudged: number }> {
       const requests = await requestsToCheck(db)
-      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
+      const run = thisRun()
       let nudged = 0
       await pLimit(DESCRIBE_AT_ONCE).map(requests, async (request) => {
         heartbeat()
@@ -146,22 +149,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
      * come to an end.
      */
     async reconcileGameplans(): Promise<{ looked: number; nudged: number }> {
-      const gameplans = await gameplansToCheck(db)
-      const run = activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
-      let nudged = 0
-      await pLimit(DESCRIBE_AT_ONCE).map(gameplans, async (gameplan) => {
-        heartbeat()
-        const status = gameplan.late
-          ? 'LATE'
-          : await statusOf(names.gameplan(gameplan.id)).catch((error) => {
-              log.warn({ err: error, gameplanId: gameplan.id }, 'Could not look at a workflow')
-              return 'RUNNING'
-            })
-        if (status === 'RUNNING' || !(await nudgeStoppedGameplan(db, gameplan, run))) return
-        if (!gameplan.late) log.warn({ gameplanId: gameplan.id, status }, 'A gameplan had no workflow')
-        nudged++
-      })
-      return { looked: gameplans.length, nudged }
+      return await wake('A gameplan', await gameplansToCheck(db), names.gameplan, nudgeStoppedGameplan)
     },
 
     /** Starts the workflows of migrations that have none; pauses those whose workflow was terminated while it moved accounts. */
@@ -171,15 +159,12 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       for (const migration of migrations) {
         heartbeat()
         const workflowId = names.accountMigration(migration.id)
-        const status = await statusOf(workflowId).catch((error) => {
-          log.warn({ err: error, migrationId: migration.id }, 'Could not look at a workflow')
-          return 'RUNNING'
-        })
+        const status = await statusIfKnown(workflowId)
         if (status === 'RUNNING') continue
         const terminated = status === 'TERMINATED' && migration.status === 'running'
         const healed = terminated
           ? await pauseTerminated(db, migration, await terminatorOf(client, workflowId))
-          : await nudgeMigration(db, migration, activityInfo().workflowExecution?.runId ?? crypto.randomUUID())
+          : await nudgeMigration(db, migration, thisRun())
         if (!healed) continue
         log.warn({ migrationId: migration.id, status }, 'A migration of accounts had no workflow')
         done[terminated ? 'paused' : 'nudged']++

@@ -85,7 +85,9 @@ interface InterlockFirings extends Firings {
 
 function cpuText({ cpu: { ours, busy }, lateness }: InterlockFirings): string {
   const parts = [...ours].map(([program, ms]) => `${program} ${(ms / lateness.length).toFixed(1)}`)
-  return `the machine was ${(busy * 100).toFixed(0)} % busy, CPU time of a firing in ms: ${parts.join(', ')}`
+  // Without /proc nobody knows.
+  const each = parts.length > 0 ? `, CPU time of a firing in ms: ${parts.join(', ')}` : ''
+  return `the machine was ${(busy * 100).toFixed(0)} % busy${each}`
 }
 
 function measured(name: string, { lateness, others }: Firings): Measurement {

@@ -34,8 +34,11 @@ export async function notePullRequest(tx: Transaction, { id, body }: MergedPullR
   const names = [...body.matchAll(REVERTS)].map(({ groups }) => groups?.pullRequest ?? '')
   const reverted = await patchesOfPullRequests(tx, names)
   // In one order everywhere: two that name the same gameplans wait for each other, and do not lock each other out.
-  const inOrder = (some: PatchAddress[]) => some.toSorted((one, other) => (one.id < other.id ? -1 : 1))
-  for (const address of inOrder(reverted)) await revertPatch(tx, address)
-  for (const address of inOrder(merged)) await mergePatch(tx, address, undefined, { pullRequest: id })
+  const gameplans = [...new Set([...reverted, ...merged].map((address) => address.id))].toSorted()
+  for (const gameplan of gameplans) {
+    const ofIt = (address: PatchAddress) => address.id === gameplan
+    for (const address of reverted.filter(ofIt)) await revertPatch(tx, address)
+    for (const address of merged.filter(ofIt)) await mergePatch(tx, address, undefined, { pullRequest: id })
+  }
   return { merged, reverted }
 }

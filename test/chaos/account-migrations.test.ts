@@ -3,11 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { load } from '../../dev/load.ts'
 import { freePort } from '../../dev/ports.ts'
-import { ensureDatabases } from '../../dev/postgres.ts'
 import { createToken } from '../../dev/token.ts'
 import type { AccountMigration } from '../../domain/account-migration.ts'
 import { openDatabase } from '../../store/database.ts'
-import { migrate } from '../../store/migrate.ts'
 import { makeAccounts } from '../../store/notes/import.ts'
 import { openNoteStores } from '../../store/notes/postgres.ts'
 import { contentOfAccount } from '../helpers/accounts.ts'
@@ -27,9 +25,7 @@ const children: ChildProcess[] = []
 
 beforeAll(async () => {
   servers = await startServers()
-  const notes = await ensureDatabases(servers.databaseUrl, ['notes_legacy', 'notes_current'])
-  const settings = { NOTES_LEGACY_URL: notes.notes_legacy, NOTES_CURRENT_URL: notes.notes_current }
-  for (const store of Object.values(settings)) await migrate({ url: store, schema: 'notes' })
+  const settings = await servers.createNoteStores()
   stores = openNoteStores(settings, quiet) as typeof stores
   const db = openDatabase({ url: servers.databaseUrl, name: 'api', log: quiet })
   close = async () => void (await Promise.all([stores.close(), db.pool.end()]))
@@ -44,7 +40,7 @@ beforeAll(async () => {
   await stores.databases.legacy.pool.query(
     `CREATE ROLE older_build LOGIN PASSWORD 'older'; GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO older_build`,
   )
-  const asOlder = Object.assign(new URL(notes.notes_legacy), { username: 'older_build', password: 'older' }).href
+  const asOlder = Object.assign(new URL(settings.NOTES_LEGACY_URL), { username: 'older_build', password: 'older' }).href
   older = fork(join(import.meta.dirname, 'older-build.ts'), [asOlder], { stdio: 'ignore' })
   children.push(older)
   await new Promise((resolve) => older.once('message', resolve))

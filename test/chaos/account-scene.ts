@@ -1,8 +1,6 @@
 import { freePort } from '../../dev/ports.ts'
-import { ensureDatabases } from '../../dev/postgres.ts'
 import { createToken } from '../../dev/token.ts'
 import { type Database, openDatabase } from '../../store/database.ts'
-import { migrate } from '../../store/migrate.ts'
 import { openNoteStores } from '../../store/notes/postgres.ts'
 import type { NoteDatabases } from '../../store/notes/roles.ts'
 import { quiet } from '../helpers/database.ts'
@@ -36,9 +34,7 @@ export async function startAccountScene(): Promise<AccountScene> {
     for (let next = closing.pop(); next; next = closing.pop()) await next()
   }
   try {
-    const notes = await ensureDatabases(servers.databaseUrl, ['notes_legacy', 'notes_current'])
-    const straight = { NOTES_LEGACY_URL: notes.notes_legacy, NOTES_CURRENT_URL: notes.notes_current as string }
-    for (const url of Object.values(straight)) if (url) await migrate({ url, schema: 'notes' })
+    const straight = await servers.createNoteStores()
     const stores = openNoteStores(straight, quiet) as NonNullable<ReturnType<typeof openNoteStores>>
     const db = openDatabase({ url: servers.databaseUrl, name: 'api', log: quiet })
     closing.push(stores.close, () => db.pool.end())

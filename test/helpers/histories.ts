@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import type { WorkflowHandle } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import { expect, vi } from 'vitest'
 import type { TestApp } from './app.ts'
 
 /** Where histories for replay are kept: `<workflow type>/<branch>.json`. */
@@ -19,4 +21,17 @@ export async function record({ client }: TestApp, workflowId: string, branch: st
     new URL(`${branch}.json`, directory),
     `${JSON.stringify(JSON.parse(historyToJSON(await handle.fetchHistory())), null, 1)}\n`,
   )
+}
+
+/** Nudges a workflow until it has continued as new. Returns the id of the run before. */
+export async function nudgeIntoNewRun(handle: WorkflowHandle): Promise<string> {
+  const { runId } = await handle.describe()
+  await vi.waitFor(
+    async () => {
+      await Promise.all(Array.from({ length: 20 }, () => handle.signal('nudge')))
+      expect((await handle.describe()).runId).not.toBe(runId)
+    },
+    { timeout: 20_000, interval: 10 },
+  )
+  return runId
 }

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { changeRequests } from '../helpers/change-requests.ts'
 import { createTestDatabase } from '../helpers/database.ts'
-import { record } from '../helpers/histories.ts'
+import { nudgeIntoNewRun, record } from '../helpers/histories.ts'
 import { inMs } from '../helpers/schedules.ts'
 import { temporal } from '../helpers/temporal-cli.ts'
 import { startTestWorker } from '../helpers/worker.ts'
@@ -150,14 +150,7 @@ describe('a scheduled change request and its workflow', () => {
   it('is nudged without end: its workflow continues as new, and nothing is lost', async () => {
     const made = await scheduled(HOUR)
     await made.armed()
-    const { runId } = await made.handle.describe()
-    await vi.waitFor(
-      async () => {
-        await Promise.all(Array.from({ length: 20 }, () => made.handle.signal('nudge')))
-        expect((await made.handle.describe()).runId).not.toBe(runId)
-      },
-      { timeout: 20_000, interval: 10 },
-    )
+    const runId = await nudgeIntoNewRun(made.handle)
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.signal('cancel', { by: 'olivia', reason: 'not any more' })
     expect(await made.handle.result()).toBe('cancelled')

@@ -3,7 +3,7 @@ import { createTestApp } from '../helpers/app.ts'
 import { changeRequests } from '../helpers/change-requests.ts'
 import { createTestDatabase } from '../helpers/database.ts'
 import { makeGameplan, pullRequest } from '../helpers/gameplans.ts'
-import { record } from '../helpers/histories.ts'
+import { nudgeIntoNewRun, record } from '../helpers/histories.ts'
 import { temporal } from '../helpers/temporal-cli.ts'
 import { startTestWorker } from '../helpers/worker.ts'
 
@@ -143,14 +143,7 @@ describe('a gameplan and its workflow', () => {
   it('nudged without end continue as new, with nothing lost', async () => {
     const made = await gameplan()
     await made.said('0 of 4 patches')
-    const { runId } = await made.handle.describe()
-    await vi.waitFor(
-      async () => {
-        await Promise.all(Array.from({ length: 20 }, () => made.handle.signal('nudge')))
-        expect((await made.handle.describe()).runId).not.toBe(runId)
-      },
-      { timeout: 20_000, interval: 10 },
-    )
+    const runId = await nudgeIntoNewRun(made.handle)
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.merge('1')
     await made.flagState('created')

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
-import { record } from '../helpers/histories.ts'
+import { nudgeIntoNewRun, record } from '../helpers/histories.ts'
 import { armed, makeSchedule } from '../helpers/made-schedule.ts'
 import { inMs } from '../helpers/schedules.ts'
 import { temporal } from '../helpers/temporal-cli.ts'
@@ -174,14 +174,7 @@ describe('an operator', () => {
   it('nudges without end, and the workflow continues as new, with nothing lost', async () => {
     const made = await schedule(3_600_000)
     await armed(made)
-    const { runId } = await made.handle.describe()
-    await vi.waitFor(
-      async () => {
-        await Promise.all(Array.from({ length: 20 }, () => made.handle.signal('nudge')))
-        expect((await made.handle.describe()).runId).not.toBe(runId)
-      },
-      { timeout: 20_000, interval: 10 },
-    )
+    const runId = await nudgeIntoNewRun(made.handle)
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.handle.signal('cancel', { by: 'olivia' })
     expect(await made.handle.result()).toBe('cancelled')

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { ReleasePlan } from '../../domain/release-plan.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
-import { record } from '../helpers/histories.ts'
+import { nudgeIntoNewRun, record } from '../helpers/histories.ts'
 import { milestones } from '../helpers/release-plans.ts'
 import { temporal } from '../helpers/temporal-cli.ts'
 import { startTestWorker } from '../helpers/worker.ts'
@@ -171,14 +171,7 @@ describe('a release plan and its workflow', () => {
   it('nudged without end continue as new, with nothing lost', async () => {
     const made = await plan([seconds(3600)])
     await made.history(armed)
-    const { runId } = await made.handle.describe()
-    await vi.waitFor(
-      async () => {
-        await Promise.all(Array.from({ length: 20 }, () => made.handle.signal('nudge')))
-        expect((await made.handle.describe()).runId).not.toBe(runId)
-      },
-      { timeout: 20_000, interval: 10 },
-    )
+    const runId = await nudgeIntoNewRun(made.handle)
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.start(1)
     expect(await made.handle.result()).toBe('completed')

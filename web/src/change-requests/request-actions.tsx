@@ -6,7 +6,7 @@ import type { schemas } from '../api/schema.ts'
 import { AsRead } from '../components/as-read.tsx'
 import { ConfirmButton } from '../components/confirm-button.tsx'
 import { TimeInput } from '../flags/time-input.tsx'
-import { inputOf, readWallClock } from '../flags/wall-clock.ts'
+import { readWallClock, wallClock } from '../flags/wall-clock.ts'
 import { useEnvironment } from '../shell/address.ts'
 import { parametersOf } from './parameters.ts'
 
@@ -88,7 +88,7 @@ export function NewRequest() {
 export function EditRequest({ request }: { request: ChangeRequest }) {
   const read = useRef(request.version)
   const { title, description, scheduledAt, latePolicy } = request
-  const begun = { title, description, latePolicy, time: scheduledAt ? inputOf(scheduledAt) : '' }
+  const begun = { title, description, latePolicy, time: scheduledAt ? wallClock(scheduledAt) : '' }
   const [draft, setDraft] = useState(begun)
   return (
     <ConfirmButton

@@ -1,12 +1,12 @@
 import { useState } from 'react'
 import { TimeInput } from '../flags/time-input.tsx'
 import { draftOfUpdates, UpdatesFields, updatesOf } from '../flags/updates-fields.tsx'
-import { inputOf, readWallClock } from '../flags/wall-clock.ts'
+import { readWallClock, wallClock } from '../flags/wall-clock.ts'
 import type { FieldsOf } from './change-fields.tsx'
 
 /** A schedule that is made when the request is applied. */
 export function ScheduleChange({ draft: { payload }, set }: FieldsOf) {
-  const [due, setDue] = useState(() => (payload.scheduledAt ? inputOf(String(payload.scheduledAt)) : ''))
+  const [due, setDue] = useState(() => (payload.scheduledAt ? wallClock(String(payload.scheduledAt)) : ''))
   const updates = draftOfUpdates((payload.updates ?? {}) as Record<string, unknown>)
   return (
     <>

@@ -9,7 +9,7 @@ import { useFlagAddress } from './flag-address.ts'
 import { Occurrences } from './occurrences.tsx'
 import { TimeInput } from './time-input.tsx'
 import { draftOfUpdates, NO_UPDATES, type UpdatesDraft, UpdatesFields, updatesOf } from './updates-fields.tsx'
-import { inputOf, readWallClock, ZONE } from './wall-clock.ts'
+import { readWallClock, wallClock, ZONE } from './wall-clock.ts'
 
 type Recurrence = schemas['Recurrence']
 type Rule = Recurrence['recurrence']
@@ -36,7 +36,7 @@ export const NEW_RECURRENCE: RecurrenceDraft = {
 
 export function draftOfRecurrence({ recurrence, updates, comment, catchUp }: Recurrence): RecurrenceDraft {
   const { until, count, ...rule } = recurrence
-  const ends = { until: until ? inputOf(until) : '', count: count ?? '' }
+  const ends = { until: until ? wallClock(until) : '', count: count ?? '' }
   return { ...draftOfUpdates(updates), ...rule, ...ends, catchUp, comment: comment ?? '' }
 }
 

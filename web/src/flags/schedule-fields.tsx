@@ -4,14 +4,14 @@ import { useFlagAddress } from './flag-address.ts'
 import { SchedulePreview } from './schedule-preview.tsx'
 import { TimeInput } from './time-input.tsx'
 import { draftOfUpdates, NO_UPDATES, type UpdatesDraft, UpdatesFields, updatesOf } from './updates-fields.tsx'
-import { inputOf, readWallClock } from './wall-clock.ts'
+import { readWallClock, wallClock } from './wall-clock.ts'
 
 export type ScheduleDraft = UpdatesDraft & { due: string; comment: string }
 
 export const NEW_SCHEDULE: ScheduleDraft = { ...NO_UPDATES, due: '', comment: '' }
 
 export function draftOfSchedule({ scheduledAt, updates, comment }: schemas['Schedule']): ScheduleDraft {
-  return { ...draftOfUpdates(updates), due: inputOf(scheduledAt), comment: comment ?? '' }
+  return { ...draftOfUpdates(updates), due: wallClock(scheduledAt), comment: comment ?? '' }
 }
 
 /** As the API takes it. */

@@ -15,7 +15,8 @@ export function readWallClock(text: string): { at: Date; remark: string | undefi
 }
 
 /** `2026-03-01T09:00:00`, by the clock of the user: what an `<input type="datetime-local">` takes. */
-export function wallClock(at: Date): string {
+export function wallClock(instant: Date | string): string {
+  const at = new Date(instant)
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
 }
 
@@ -31,9 +32,4 @@ export function inWords(at: Date | string): string {
     second: '2-digit',
     timeZoneName: 'short',
   })
-}
-
-/** An instant as an `<input type="datetime-local">` takes it. */
-export function inputOf(at: string): string {
-  return wallClock(new Date(at))
 }

@@ -6,7 +6,7 @@ import { AsRead } from '../components/as-read.tsx'
 import { ConfirmButton } from '../components/confirm-button.tsx'
 import { When } from '../components/when.tsx'
 import { TimeInput } from '../flags/time-input.tsx'
-import { inputOf, readWallClock } from '../flags/wall-clock.ts'
+import { readWallClock, wallClock } from '../flags/wall-clock.ts'
 import { Overlap } from './overlap.tsx'
 
 type Freeze = schemas['Freeze']
@@ -26,7 +26,7 @@ function Edit({ freeze }: { freeze: Freeze }) {
   const { id: freezeId, environment, to, reason: why, mode, version } = freeze
   const read = useRef(version)
   const [draft, setDraft] = useState<{ to?: string; why?: string }>({})
-  const wanted = { to: inputOf(to), why, ...draft }
+  const wanted = { to: wallClock(to), why, ...draft }
   const until = readWallClock(wanted.to)?.at
   return (
     <ConfirmButton

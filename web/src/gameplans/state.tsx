@@ -1,8 +1,6 @@
-import { Group, Text } from '@mantine/core'
 import type { schemas } from '../api/schema.ts'
 import { Notice } from '../components/notice.tsx'
-import { Status } from '../components/status.tsx'
-import { TemporalLink } from '../components/temporal-link.tsx'
+import { StatusLine } from '../components/status-line.tsx'
 import { When } from '../components/when.tsx'
 import { counted, patchesNamed } from './words.ts'
 
@@ -10,20 +8,12 @@ type Gameplan = schemas['Gameplan']
 
 /** Where the gameplan is and what it waits for, in a line; what stands in its way below. */
 export function State({ gameplan }: { gameplan: Gameplan }) {
-  const { status, pauseReason, problem, workflowId } = gameplan
+  const { status, pauseReason, problem } = gameplan
   return (
     <>
-      <Group gap="md">
-        <Status of={status} />
-        <Text component="span" size="sm">
-          <Sentence gameplan={gameplan} />
-        </Text>
-        {status !== 'draft' && (
-          <Text component="span" size="sm">
-            <TemporalLink workflowId={workflowId} />
-          </Text>
-        )}
-      </Group>
+      <StatusLine of={gameplan}>
+        <Sentence gameplan={gameplan} />
+      </StatusLine>
       {status === 'paused' && (
         <Notice title="Paused">
           {pauseReason || 'No reason was given'}. What is merged is still noted; nothing is done with the flag until it

@@ -1,4 +1,3 @@
-import { Group, Text } from '@mantine/core'
 import { useParams } from '@tanstack/react-router'
 import { useRead } from '../api/queries.ts'
 import type { schemas } from '../api/schema.ts'
@@ -6,8 +5,7 @@ import { ErrorPanel } from '../components/error-panel.tsx'
 import { Loading } from '../components/loading.tsx'
 import { Notice } from '../components/notice.tsx'
 import { Page, Section } from '../components/page.tsx'
-import { Status } from '../components/status.tsx'
-import { TemporalLink } from '../components/temporal-link.tsx'
+import { StatusLine } from '../components/status-line.tsx'
 import { period } from '../components/time.ts'
 import { When } from '../components/when.tsx'
 import { useEnvironment } from '../shell/address.ts'
@@ -57,20 +55,12 @@ function Actions({ plan }: { plan: Plan }) {
 
 /** Where the plan is and what it waits for, in a line; what stands in its way below. */
 function State({ plan }: { plan: Plan }) {
-  const { status, pauseReason, pausedAt, remainingSeconds, flagEnabled, workflowId } = plan
+  const { status, pauseReason, pausedAt, remainingSeconds, flagEnabled } = plan
   return (
     <>
-      <Group gap="md">
-        <Status of={status} />
-        <Text component="span" size="sm">
-          <Sentence plan={plan} />
-        </Text>
-        {status !== 'draft' && (
-          <Text component="span" size="sm">
-            <TemporalLink workflowId={workflowId} />
-          </Text>
-        )}
-      </Group>
+      <StatusLine of={plan}>
+        <Sentence plan={plan} />
+      </StatusLine>
       {status === 'paused' && (
         <Notice title="Paused">
           {pauseReason || 'No reason was given'}

@@ -8,7 +8,7 @@ import { ConfirmButton } from '../components/confirm-button.tsx'
 import { When } from '../components/when.tsx'
 import { changedFields } from '../flags/changed-fields.ts'
 import { TimeInput } from '../flags/time-input.tsx'
-import { inputOf, readWallClock } from '../flags/wall-clock.ts'
+import { readWallClock, wallClock } from '../flags/wall-clock.ts'
 import { changesText } from './release-text.ts'
 
 type Release = schemas['FlagRelease']
@@ -28,7 +28,7 @@ function MoveRelease({ release }: { release: Release }) {
   const { id: releaseId, version, scheduledAt, comment } = release
   const read = useRef(version)
   const before = { scheduledAt, comment: comment ?? '' }
-  const asTyped = () => ({ due: inputOf(scheduledAt), comment: before.comment })
+  const asTyped = () => ({ due: wallClock(scheduledAt), comment: before.comment })
   const [draft, setDraft] = useState(asTyped)
   // To the second, as it is typed: one that is not touched stays to the millisecond.
   const due = draft.due === asTyped().due ? scheduledAt : (readWallClock(draft.due)?.at.toISOString() ?? '')
