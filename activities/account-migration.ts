@@ -16,7 +16,7 @@ import {
   stopMigration,
 } from '../store/account-migration-control.ts'
 import { countAccounts, type Movers, moveAccount, NotInOrder, type Step } from '../store/account-migration-moves.ts'
-import type { MigrationRow, StoredMigration } from '../store/account-migration-rows.ts'
+import { getMigration, type MigrationRow, type StoredMigration } from '../store/account-migration-rows.ts'
 import {
   accountsToClean,
   accountsToMove,
@@ -31,7 +31,6 @@ import {
   origin,
   Superseded,
 } from '../store/account-migration-slices.ts'
-import { getMigration } from '../store/account-migrations.ts'
 import type { Database } from '../store/database.ts'
 import { cleanUp } from '../store/notes/clean-up.ts'
 import type { NoteStores } from '../store/notes/note-store.ts'

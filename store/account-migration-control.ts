@@ -3,9 +3,9 @@ import { Problem } from '../domain/problems.ts'
 import {
   emitMigrationEvent,
   enqueueMigrationNudge,
+  getMigration,
   lockMigration,
   type MigrationRow,
-  readCounted,
   type StoredMigration,
 } from './account-migration-rows.ts'
 import { inMigration } from './account-migrations.ts'
@@ -116,7 +116,7 @@ export async function haltMigration(
   emitMigrationEvent(tx, 'account-migration-halted', id, { reason, findings, cohort: before.cohort })
 }
 
-/** Accounts that were not begun are free for another migration, and so are those that have arrived. */
+/** Its accounts, wherever they are, are free for another migration. */
 export async function release(tx: Transaction, id: string): Promise<void> {
   await tx.query('UPDATE account_migration_accounts SET open = false WHERE migration_id = $1', [id])
 }
@@ -138,7 +138,7 @@ async function say(
   row: MigrationRow,
   data: Record<string, unknown> = {},
 ): Promise<StoredMigration> {
-  const migration = await readCounted(tx, row.id)
+  const migration = await getMigration(tx, row.id)
   emitMigrationEvent(tx, type, row.id, {
     ...data,
     cohort: row.cohort,

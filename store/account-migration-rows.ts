@@ -1,8 +1,9 @@
 import type { AccountMigration, Cohort, MigrationFinding, MigrationStatus } from '../domain/account-migration.ts'
 import type { EventType } from '../domain/event.ts'
 import { Problem } from '../domain/problems.ts'
+import type { Database } from './database.ts'
 import { nudgeAccountMigration } from './tasks.ts'
-import type { Transaction } from './transaction.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 /** A migration as the store knows it; its workflow's id is added where Temporal's names are known. */
 export type StoredMigration = Omit<AccountMigration, 'workflowId'>
@@ -103,8 +104,8 @@ export async function lockMigration(tx: Transaction, id: string): Promise<Migrat
 }
 
 /** A migration with its counts. @throws Problem `migration-not-found` */
-export async function readCounted(tx: Pick<Transaction, 'query'>, id: string): Promise<StoredMigration> {
-  const [row] = await tx.query<CountedRow>(`${COUNTED} WHERE m.id = $1`, [id])
+export async function getMigration(from: Database | Transaction, id: string): Promise<StoredMigration> {
+  const [row] = await ask<CountedRow>(from, `${COUNTED} WHERE m.id = $1`, [id])
   if (!row) throw migrationNotFound(id)
   return toMigration(row)
 }

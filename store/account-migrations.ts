@@ -10,13 +10,13 @@ import {
   type CountedRow,
   emitMigrationEvent,
   enqueueMigrationNudge,
+  getMigration,
   type MigrationRow,
-  readCounted,
   type StoredMigration,
   toMigration,
 } from './account-migration-rows.ts'
 import { type Database, query, sqlState } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor, UUID_CURSOR } from './page.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -42,7 +42,7 @@ export async function startMigration(tx: Transaction, input: NewAccountMigration
   }
   emitMigrationEvent(tx, 'account-migration-started', migration.id, { name, cohorts: cohorts.length, accounts })
   enqueueMigrationNudge(tx, migration)
-  return await readCounted(tx, migration.id)
+  return await getMigration(tx, migration.id)
 }
 
 // The hash is Postgres's, the same for ever; a hundredth of a percent is the finest.
@@ -102,14 +102,9 @@ async function refuseUnfit(tx: Transaction, index: number, accountIds: string[])
   }
 }
 
-/** @throws Problem `migration-not-found` */
-export async function getMigration(db: Database, id: string): Promise<StoredMigration> {
-  return await readCounted({ query: (text, values) => query(db, text, values) }, id)
-}
-
 /** Migrations, the newest first. */
 export async function listMigrations(db: Database, { limit, cursor }: PageRequest): Promise<Page<StoredMigration>> {
-  const [before] = readCursor(cursor, /^[0-9a-f-]{36}$/) ?? []
+  const [before] = readCursor(cursor, UUID_CURSOR) ?? []
   const rows = await query<CountedRow>(
     db,
     `${COUNTED} WHERE $1::uuid IS NULL OR m.id < $1 ORDER BY m.id DESC LIMIT $2`,
@@ -125,7 +120,7 @@ export async function listMigrationAccounts(
   { status, limit, cursor }: PageRequest & { status?: MigrationAccountStatus | undefined },
 ): Promise<Page<MigrationAccount>> {
   await getMigration(db, migrationId)
-  const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
+  const [after] = readCursor(cursor, KEY_CURSOR) ?? []
   const rows = await query<MigrationAccount>(
     db,
     `SELECT m.account_id AS "accountId", m.cohort, m.status, a.mode, a.epoch, m.total, m.moved, r.ranges, r.done AS "rangesDone"

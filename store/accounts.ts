@@ -1,9 +1,10 @@
 import type { Account, AccountEdit, AccountMode, AccountState, NewAccount } from '../domain/account.ts'
 import { NEXT_MODES } from '../domain/account.ts'
 import type { Origin } from '../domain/event.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import { type Database, query } from './database.ts'
-import { type Page, type PageRequest, page, readCursor } from './page.ts'
+import { KEY_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Where processes hear of accounts whose mode has changed; the payload is an `AccountState`. */
@@ -55,7 +56,7 @@ export async function listAccounts(
   db: Database,
   { mode, limit, cursor }: PageRequest & { mode?: AccountMode | undefined },
 ): Promise<Page<Account>> {
-  const [after] = readCursor(cursor, /^[A-Za-z0-9._-]+$/) ?? []
+  const [after] = readCursor(cursor, KEY_CURSOR) ?? []
   const rows = await query<AccountRow>(
     db,
     `SELECT * FROM accounts WHERE ($1::text IS NULL OR mode = $1) AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3`,
@@ -96,12 +97,7 @@ export async function editAccount(
   expectedVersion?: number,
 ): Promise<Account> {
   const before = await lockAccount(tx, accountId)
-  if (expectedVersion !== undefined && expectedVersion !== before.version) {
-    throw new Problem('revision-mismatch', `The account is at version ${before.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${before.version}", its ETag as it is now` }],
-      members: { version: before.version },
-    })
-  }
+  requireCurrent('The account', { version: before.version }, expectedVersion)
   if (name === undefined || name === before.name) return toAccount(before)
   const [row] = await tx.query<AccountRow>(
     'UPDATE accounts SET name = $2, version = version + 1, updated_at = clock_timestamp() WHERE id = $1 RETURNING *',
@@ -143,6 +139,18 @@ export function refuseMode(mode: AccountMode, to: AccountMode): void {
     fields: [{ field: 'mode', message: `must be ${next.join(' or ')}` }],
     members: { mode, next },
   })
+}
+
+/** Accounts by id, up to `limit` after `after`, that are in one store and in no migration that is under way. */
+export async function accountsAtRest(db: Database, after: string, limit: number): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    `SELECT a.id FROM accounts a WHERE a.id > $1 AND a.mode IN ('off', 'done') AND a.next_mode IS NULL
+       AND NOT EXISTS (SELECT FROM account_migration_accounts m WHERE m.account_id = a.id AND m.open)
+     ORDER BY a.id LIMIT $2`,
+    [after, limit],
+  )
+  return rows.map(({ id }) => id)
 }
 
 /** A change of mode that is under way. */

@@ -79,7 +79,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ...createChangeRequestActivities({ db, client, guards: settings.guards }),
       ...createGameplanActivities({ db, client, guards: settings.guards }),
       ...createReconcileActivities({ db: scanDb, client, names, log }),
-      ...createRetentionActivities({ db: scanDb, log, retention: settings.retention }),
+      ...createRetentionActivities({
+        ...{ db: scanDb, log, notes: options.notes },
+        ...{ retention: settings.retention, reverseWindowHours: settings.reverseWindowHours },
+      }),
     },
     // Activities that wait for their last second hold a slot, but no connection.
     maxConcurrentActivityTaskExecutions: 2_000,

@@ -20,14 +20,8 @@ import {
   stopMigration,
 } from '../../store/account-migration-control.ts'
 import { verifyAccounts } from '../../store/account-migration-moves.ts'
-import type { StoredMigration } from '../../store/account-migration-rows.ts'
-import {
-  begunAccounts,
-  getMigration,
-  listMigrationAccounts,
-  listMigrations,
-  startMigration,
-} from '../../store/account-migrations.ts'
+import { getMigration, type StoredMigration } from '../../store/account-migration-rows.ts'
+import { begunAccounts, listMigrationAccounts, listMigrations, startMigration } from '../../store/account-migrations.ts'
 import type { Database } from '../../store/database.ts'
 import { listInstances } from '../../store/note-instances.ts'
 import type { Transaction } from '../../store/transaction.ts'

@@ -10,9 +10,10 @@ import { type NoteAccess, requireNotes } from '../notes.ts'
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
 import {
+  editHeaders,
+  etag,
   expectedVersion,
   idempotencyHeader,
-  ifMatchHeader,
   originOf,
   pageQuery,
   reasonQuery,
@@ -22,7 +23,6 @@ import {
 
 const tags = ['accounts']
 const ofAccount = z.object({ accountId: AccountId })
-const etag = ({ version }: Account) => ({ etag: `"${version}"` })
 const MOVES = ['account-mode', 'account-not-moved', 'one-note-store', 'notes-not-configured', 'old-instances'] as const
 
 /** Accounts, and where their notes are. What a mode means: docs/account-migration.md. */
@@ -48,7 +48,7 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
         const account = await getAccount(db, input.id)
         return reply
           .code(201)
-          .headers({ location: `/api/admin/accounts/${account.id}`, ...etag(account) })
+          .headers({ location: `/api/admin/accounts/${account.id}`, ...etag(account.version) })
           .send(account)
       },
     })
@@ -72,7 +72,7 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
       },
       handler: async (request, reply) => {
         const account = await getAccount(db, request.params.accountId)
-        return reply.headers(etag(account)).send(account)
+        return reply.headers(etag(account.version)).send(account)
       },
     })
 
@@ -84,7 +84,7 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
           '`mode` goes one step: off, ready, migrating, done; from migrating or done rollback, and from there off; from ready back to off. `isMigrating` walks from off to migrating, or from migrating to rollback. Notes are moved by a sweep, or when they are written.',
         params: ofAccount,
         querystring: strict(reasonQuery),
-        headers: z.object({ ...idempotencyHeader, ...ifMatchHeader }),
+        headers: editHeaders,
         body: AccountEdit,
         response: {
           200: ok(Account, { etag: true }),
@@ -102,7 +102,7 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
         if (mode !== undefined) await changeMode(db, stores, accountId, mode, origin)
         if (isMigrating !== undefined) await setMigrating(db, stores, accountId, isMigrating, origin)
         const account = await getAccount(db, accountId)
-        return reply.headers(etag(account)).send(account)
+        return reply.headers(etag(account.version)).send(account)
       },
     })
   }

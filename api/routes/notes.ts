@@ -2,22 +2,21 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { AccountId } from '../../domain/account.ts'
+import { requireCurrent } from '../../domain/if-match.ts'
 import { NewNote, Note, NoteEdit, NoteId } from '../../domain/note.ts'
 import type { Copy, NoteContent } from '../../domain/note-copies.ts'
 import { Problem } from '../../domain/problems.ts'
 import { strict } from '../../domain/strict.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
-import { readCursor, writeCursor } from '../../store/page.ts'
+import { readCursor, UUID_CURSOR, writeCursor } from '../../store/page.ts'
 import { type NoteAccess, requireNotes } from '../notes.ts'
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { expectedVersion, idempotencyHeader, ifMatchHeader, pageQuery, sendPage } from '../requests.ts'
+import { etag, expectedVersion, idempotencyHeader, ifMatchHeader, pageQuery, sendPage } from '../requests.ts'
 
 const tags = ['notes']
 const ofAccount = z.object({ accountId: AccountId })
 const ofNote = z.object({ accountId: AccountId, noteId: NoteId })
-const etag = ({ version }: Note) => ({ etag: `"${version}"` })
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** A live note, as answers have it. */
 function toNote(accountId: string, { id, version, note }: Copy): Note {
@@ -29,12 +28,7 @@ function toNote(accountId: string, { id, version, note }: Copy): Note {
 /** @throws Problem `note-not-found`, `revision-mismatch` */
 function requireNote(id: string, now: Copy | null, expected?: number): NoteContent {
   if (!now?.note) throw new Problem('note-not-found', `The account has no note ${id}.`)
-  if (expected !== undefined && expected !== now.version) {
-    throw new Problem('revision-mismatch', `The note is at version ${now.version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${now.version}", its ETag as it is now` }],
-      members: { version: now.version },
-    })
-  }
+  requireCurrent('The note', { version: now.version }, expected)
   return now.note
 }
 
@@ -89,7 +83,7 @@ export function noteRoutes({ notes }: { notes: NoteAccess | undefined }): Fastif
         const note = toNote(accountId, copy)
         return reply
           .code(201)
-          .headers({ location: `/api/accounts/${accountId}/notes/${id}`, ...etag(note) })
+          .headers({ location: `/api/accounts/${accountId}/notes/${id}`, ...etag(note.version) })
           .send(note)
       },
     })
@@ -106,7 +100,7 @@ export function noteRoutes({ notes }: { notes: NoteAccess | undefined }): Fastif
       },
       handler: async (request, reply) => {
         const { accountId } = request.params
-        const [after] = readCursor(request.query.cursor, UUID) ?? []
+        const [after] = readCursor(request.query.cursor, UUID_CURSOR) ?? []
         const { notes: copies, next } = await requireProxy().list(accountId, after ?? null, request.query.limit)
         const items = copies.map((copy) => toNote(accountId, copy))
         return reply.send(sendPage(request, reply, { items, next: next && writeCursor([next]) }))
@@ -128,7 +122,7 @@ export function noteRoutes({ notes }: { notes: NoteAccess | undefined }): Fastif
         const copy = await requireProxy().get(accountId, noteId)
         requireNote(noteId, copy)
         const note = toNote(accountId, copy as Copy)
-        return reply.headers(etag(note)).send(note)
+        return reply.headers(etag(note.version)).send(note)
       },
     })
 
@@ -153,7 +147,7 @@ export function noteRoutes({ notes }: { notes: NoteAccess | undefined }): Fastif
           updatedAt: new Date().toISOString(),
         }))
         const note = toNote(accountId, copy)
-        return reply.headers(etag(note)).send(note)
+        return reply.headers(etag(note.version)).send(note)
       },
     })
 

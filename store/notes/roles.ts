@@ -70,6 +70,17 @@ export async function accountsHeld(db: Database, accountIds: string[]): Promise<
   return rows.map(({ id }) => id)
 }
 
+/** Those of the accounts of which a store holds a tombstone that is older than `hours`. */
+export async function accountsWithOldTombstones(db: Database, accountIds: string[], hours: number): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    `SELECT a.id FROM unnest($1::text[]) AS a(id) WHERE EXISTS (SELECT FROM note_tombstones t
+       WHERE t.account_id = a.id AND t.deleted_at < clock_timestamp() - $2 * interval '1 hour')`,
+    [accountIds, hours],
+  )
+  return rows.map(({ id }) => id)
+}
+
 /** Reads a whole account, which may take longer than a pool for single notes allows. */
 async function patiently<R extends object>(db: Database, text: string, values: unknown[]): Promise<R[]> {
   const client = await db.pool.connect()

@@ -9,7 +9,7 @@ import { alice, asAlice } from '../helpers/database.ts'
 import { openAccounts } from './moving-accounts.ts'
 import { content, K1 } from './world.ts'
 
-const { db, stores, newAccount, stateOf, write, change, contents, dyingAt } = await openAccounts()
+const { db, stores, newAccount, stateOf, write, change, contents, dyingAfter } = await openAccounts()
 
 describe('a flip', () => {
   it('goes along off, ready, migrating, done and back over rollback, and no other way', async () => {
@@ -67,14 +67,13 @@ describe('a flip', () => {
 
   it('that dies anywhere is completed by whoever comes next: a request, or another flip', async () => {
     for (const next of ['request', 'flip'] as const) {
-      for (let n = 1; n <= 3; n++) {
+      // Before both stores know of it, between them, and before the account does.
+      for (const statements of [0, 1, 2]) {
         const id = await newAccount()
         await write(id, K1, 'before')
         const before = await stateOf(id)
         await change(id, 'ready')
-        await changeMode(db, dyingAt(n), id, 'migrating', alice).catch((error) => {
-          expect(error.message).toBe('killed')
-        })
+        await expect(changeMode(db, dyingAfter(statements), id, 'migrating', alice)).rejects.toThrow('killed')
         if (next === 'request') {
           // By a process that knows nothing of all this.
           const stale = new NoteProxy(stores, {

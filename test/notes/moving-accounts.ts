@@ -52,19 +52,21 @@ export async function openAccounts() {
     return [...found].sort()
   }
 
-  /** The stores of a process that dies at its n-th statement. */
-  function dyingAt(n: number) {
+  /** The stores of a process that dies once it has had so many statements carried out. */
+  function dyingAfter(statements: number) {
     let calls = 0
     const dying = (store: NoteStore) =>
       new Proxy(store, {
         get:
           (_, method: keyof NoteStore) =>
           async (...args: unknown[]) => {
-            if (++calls >= n) throw new Error('killed')
-            return (store[method] as (...args: unknown[]) => Promise<unknown>)(...args)
+            const answer =
+              calls < statements && (await (store[method] as (...args: unknown[]) => Promise<unknown>)(...args))
+            if (++calls >= statements) throw new Error('killed')
+            return answer
           },
       })
     return { legacy: dying(stores.legacy), current: dying(stores.current) }
   }
-  return { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAt }
+  return { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAfter }
 }

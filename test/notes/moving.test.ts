@@ -12,7 +12,7 @@ import { openAccounts } from './moving-accounts.ts'
 import { random } from './random.ts'
 import { content, K1, K2 } from './world.ts'
 
-const { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAt } =
+const { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAfter } =
   await openAccounts()
 
 describe('moving an account', () => {
@@ -61,7 +61,8 @@ describe('moving an account', () => {
       const account = await stateOf(moving)
       await sweepBatch(stores, account, { after: null, limit: 1 + pick(4) })
       await work(5)
-      await sweepBatch(dyingAt(2 + pick(2)), account, { after: null, limit: 6 }).catch(() => {})
+      const dying = sweepBatch(dyingAfter(1 + pick(2)), account, { after: null, limit: 6 })
+      await expect(dying).rejects.toThrow('killed')
       await work(10)
       if (pick(2)) {
         await sweep(moving, 5)

@@ -32,6 +32,7 @@ describe('histories of open workflows', () => {
 
   it.each([
     ['accountMigration', ['nudge', 'pace', 'pause', 'resume', 'rollback', 'stop']],
+    ['changeRequest', ['apply', 'cancel', 'nudge']],
     ['flagSchedule', ['cancel', 'nudge', 'reschedule']],
     ['gameplan', ['cancel', 'merged', 'nudge', 'pause', 'resume', 'reverted']],
     ['policyRun', ['cancel', 'nudge', 'pace', 'resume']],

@@ -143,7 +143,7 @@ describe('a scheduled change request and its workflow', () => {
     await as('alice', 'PATCH', made.path, { scheduledAt: inMs(2_000) })
     expect(await made.handle.result()).toBe('in-review')
     await made.approve('bob')
-    await made.state('applied')
+    expect(await made.handle.result()).toBe('applied')
     await record(app, made.workflowId, 'moved')
   })
 

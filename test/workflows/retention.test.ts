@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { NoteDatabases } from '../../store/notes/roles.ts'
 import { sweepDue } from '../../store/sweep.ts'
 import { ensureRetention } from '../../temporal/periodic.ts'
+import { addAccounts, createNoteSettings } from '../helpers/accounts.ts'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase, one } from '../helpers/database.ts'
 import { record } from '../helpers/histories.ts'
@@ -8,9 +10,10 @@ import { newFlag, newSchedule } from '../helpers/schedules.ts'
 import { startTestWorker } from '../helpers/worker.ts'
 
 const url = await createTestDatabase()
-const app = await createTestApp(url, { settings: { INTERLOCK_RETAIN_CANCELLED_DAYS: '20' } })
+const settings = { ...(await createNoteSettings()), INTERLOCK_RETAIN_CANCELLED_DAYS: '20' }
+const app = await createTestApp(url, { settings })
 const { call, client, db, names } = app
-await startTestWorker(app, url, { retention: { appliedDays: 90, cancelledDays: 20 } })
+await startTestWorker(app, url, { retention: { appliedDays: 90, cancelledDays: 20 }, reverseWindowHours: 72 })
 
 /** Makes `count` schedules that became `status` some days ago. */
 const old = (flagKey: string, status: string, days: number, count = 1, updates: object = { enabled: true }) =>
@@ -49,7 +52,7 @@ describe('the retention', () => {
     expect((Date.now() - Date.parse((await preview()).applied.oldest)) / 86_400_000).toBeCloseTo(91, 1)
     const workflowId = `${names.retention}-${crypto.randomUUID()}`
     const result = await client.workflow.execute('retention', { workflowId, taskQueue: names.queues.timers })
-    expect(result).toEqual({ applied: 2_300, cancelled: 3 })
+    expect(result).toEqual({ applied: 2_300, cancelled: 3, tombstones: 0 })
     expect(await left(flagKey)).toEqual(['applied 1', 'cancelled 1', 'failed 1'])
     expect(await preview()).toMatchObject({
       applied: { count: 0, oldest: null },
@@ -88,8 +91,56 @@ describe('the retention', () => {
     expect(await client.workflow.execute('retention', { workflowId, taskQueue: names.queues.timers })).toEqual({
       applied: 0,
       cancelled: 0,
+      tombstones: 0,
     })
     expect(await left(address.flagKey)).toEqual(['applied 1', 'pending 1'])
+  })
+
+  it('forgets old tombstones of accounts in one store, under a new epoch, and no others', async () => {
+    const databases = app.notes?.databases as NoteDatabases
+    // More than one batch of accounts before them.
+    await addAccounts(app, 'before', Array(510).fill(0))
+    const [resting, fresh, moving] = (await addAccounts(app, 'some', [3, 1, 2])) as [string, string, string]
+    const [done] = (await addAccounts(app, 'with-done', [0])) as [string]
+    for (const mode of ['ready', 'migrating', 'done']) await call('PATCH', `accounts/${done}`, { mode })
+    await call('PATCH', `accounts/${moving}`, { isMigrating: true })
+    const buried = async (id: string) => {
+      const { body } = await call('POST', `/api/accounts/${id}/notes`, { title: 'soon gone' })
+      await call('DELETE', `/api/accounts/${id}/notes/${body.id}`)
+    }
+    for (const id of [resting, fresh, moving, done]) await buried(id)
+    const age = async (hours: number, ids: string[]) => {
+      for (const store of [databases.legacy, databases.current]) {
+        await store?.pool.query(
+          `UPDATE note_tombstones SET deleted_at = clock_timestamp() - $2::integer * interval '1 hour' WHERE account_id = ANY ($1)`,
+          [ids, hours],
+        )
+      }
+    }
+    await age(73, [resting, moving, done])
+    await age(71, [fresh])
+    // A younger one goes with an old one of its account.
+    await buried(resting)
+    const epochs = async () =>
+      (await Promise.all([resting, done, fresh, moving].map((id) => call('GET', `accounts/${id}`)))).map(
+        ({ body }) => body.epoch,
+      )
+    const before = await epochs()
+
+    const workflowId = `${names.retention}-${crypto.randomUUID()}`
+    const result = await client.workflow.execute('retention', { workflowId, taskQueue: names.queues.timers })
+    expect(result).toEqual({ applied: 0, cancelled: 0, tombstones: 3 })
+    const count = async (store: NoteDatabases['current']) =>
+      (await store?.pool.query('SELECT account_id AS id, count(*) AS n FROM note_tombstones GROUP BY 1 ORDER BY 1'))
+        ?.rows
+    expect(await count(databases.legacy)).toEqual([{ id: fresh, n: 1 }])
+    expect(await count(databases.current)).toEqual([{ id: moving, n: 1 }])
+    expect((await epochs()).map((epoch, n) => epoch - before[n])).toEqual([1, 1, 0, 0])
+    expect((await call('GET', `/api/accounts/${resting}/notes`)).body).toHaveLength(3)
+    await record(app, workflowId, 'tombstones-forgotten')
+    expect(await client.workflow.execute('retention', { workflowId, taskQueue: names.queues.timers })).toMatchObject({
+      tombstones: 0,
+    })
   })
 
   it('is started every day by a Temporal Schedule, which is made once and updated', async () => {
