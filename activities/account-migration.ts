@@ -3,6 +3,7 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import pLimit from 'p-limit'
 import { MigrationPace } from '../domain/account-migration.ts'
+import { BY_ITSELF } from '../domain/event.ts'
 import { Problem } from '../domain/problems.ts'
 import type { CommandResult } from '../domain/until.ts'
 import type { Log } from '../runtime/log.ts'
@@ -16,7 +17,12 @@ import {
   stopMigration,
 } from '../store/account-migration-control.ts'
 import { countAccounts, type Movers, moveAccount, NotInOrder, type Step } from '../store/account-migration-moves.ts'
-import { getMigration, type MigrationRow, type StoredMigration } from '../store/account-migration-rows.ts'
+import {
+  findMigration,
+  getMigration,
+  type MigrationRow,
+  type StoredMigration,
+} from '../store/account-migration-rows.ts'
 import {
   accountsToClean,
   accountsToMove,
@@ -24,11 +30,11 @@ import {
   claimMigration,
   finishCleaning,
   finishCohort,
+  forgetMigrationFailure,
   movedOfCohort,
   noteCleaned,
   noteMigrationFailure,
   noteMigrationRate,
-  origin,
   Superseded,
 } from '../store/account-migration-slices.ts'
 import type { Database } from '../store/database.ts'
@@ -37,7 +43,7 @@ import type { NoteStores } from '../store/notes/note-store.ts'
 import { accountsHeld, type NoteDatabases } from '../store/notes/roles.ts'
 import { transaction } from '../store/transaction.ts'
 import type { RunState } from '../workflows/run.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, changeCommand, createCommands } from './commands.ts'
 
 /** An activity hands back after this long: then the workflow can show progress, hear commands and continue as new. */
 const SLICE_MS = 5_000
@@ -45,6 +51,8 @@ const SLICE_MS = 5_000
 const HALT_AFTER_SECONDS = 300
 /** Accounts begun in one slice, at most. */
 const ACCOUNTS = 500
+
+const PaceCommand = changeCommand(MigrationPace.shape)
 
 export type AccountMigrationActivities = ReturnType<typeof createAccountMigrationActivities>
 
@@ -77,38 +85,34 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
   return {
     /** The migration as its workflow needs to know it; `waitMs`: until there is something to do. */
     async readAccountMigration(id: string): Promise<RunState & { waitMs: number }> {
-      const migration = await getMigration(db, id).catch((error) => {
-        if (error instanceof Problem) return undefined
-        throw error
-      })
-      if (!migration) return { final: true, status: 'deleted', details: '', waitMs: 0 }
-      const { status, cleanedAt, cleanAfter, nextAt } = migration
+      const found = await findMigration(db, id)
+      if (!found) return { final: true, status: 'deleted', details: '', waitMs: 0 }
+      const { migration, waitMs } = found
+      const { status, cleanedAt } = migration
       const ended = status === 'done' || status === 'rolled-back'
-      const until = ended ? cleanAfter : nextAt
-      return {
-        final: ended ? cleanedAt !== null : status !== 'running',
-        status,
-        details: detailsOf(migration),
-        waitMs: until ? Math.max(0, Date.parse(until) - Date.now()) : 0,
-      }
+      const final = ended ? cleanedAt !== null : status !== 'running'
+      return { final, status, details: detailsOf(migration), waitMs }
     },
 
     /** Moves accounts for a few seconds, side by side; halts the migration when something is not in order, or nothing works. */
     async sweepSlice(id: string): Promise<void> {
+      const slice = await claimMigration(db, id)
+      if (!slice) return
       const beating = setInterval(() => heartbeat(), 1_000)
       try {
-        await workOn(id)
+        await workOn(slice)
+        await forgetMigrationFailure(db, slice)
       } catch (error) {
         if (error instanceof Superseded || cancellationSignal().aborted) return
-        if (error instanceof NotInOrder) return await halt(id, error.message, error.findings)
-        if (error instanceof Problem && error.code === 'old-instances') return await halt(id, error.message)
-        const seconds = await noteMigrationFailure(db, id, (error as Error).message)
+        if (error instanceof NotInOrder) return await halt(slice, error.message, error.findings)
+        if (error instanceof Problem && error.code === 'old-instances') return await halt(slice, error.message)
+        const seconds = await noteMigrationFailure(db, slice, (error as Error).message)
         log.error(
           { err: error, migrationId: id, failingForSeconds: Math.round(seconds) },
           'A slice of a migration failed',
         )
         if (seconds < HALT_AFTER_SECONDS) throw error
-        await halt(id, `nothing could be moved for ${Math.round(seconds)} s: ${(error as Error).message}`)
+        await halt(slice, `nothing could be moved for ${Math.round(seconds)} s: ${(error as Error).message}`)
       } finally {
         clearInterval(beating)
       }
@@ -132,11 +136,15 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
 
     /** The signal `pace`. */
     async paceAccountMigration(id: string, input: unknown, nth: number): Promise<CommandResult> {
-      const shape = Command.extend(MigrationPace.shape)
-      return await carryOut({ name: 'pace', nth }, shape, input, async (tx, { by: _by, reason: _reason, ...pace }) => {
-        const { batchSize, delayMs, parallelism } = await paceMigration(tx, id, pace)
-        return `batches of ${batchSize}, ${delayMs} ms apart, ${parallelism} at once`
-      })
+      return await carryOut(
+        { name: 'pace', nth },
+        PaceCommand,
+        input,
+        async (tx, { by: _by, reason: _reason, ...pace }) => {
+          const { batchSize, delayMs, parallelism } = await paceMigration(tx, id, pace)
+          return `batches of ${batchSize}, ${delayMs} ms apart, ${parallelism} at once`
+        },
+      )
     },
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so the migration is stopped. */
@@ -150,9 +158,7 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
     },
   }
 
-  async function workOn(id: string): Promise<void> {
-    const slice = await claimMigration(db, id)
-    if (!slice) return
+  async function workOn(slice: MigrationRow): Promise<void> {
     const { notes } = deps
     if (!notes) throw new Error('This worker has no note stores: set NOTES_LEGACY_URL and NOTES_CURRENT_URL')
     const movers: Movers = { db, stores: notes.stores, notes: notes.databases }
@@ -167,7 +173,10 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
       await passGate(db, notes.databases)
     }
     await finishCohort(db, slice, reverseWindowHours)
-    log.info({ migrationId: id, cohort: slice.cohort, direction: slice.direction }, 'A cohort of accounts was moved')
+    log.info(
+      { migrationId: slice.id, cohort: slice.cohort, direction: slice.direction },
+      'A cohort of accounts was moved',
+    )
   }
 
   /** @returns is nothing left? */
@@ -176,6 +185,7 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
     let notes = 0
     let failed = false
     const step: Step = {
+      batches: pLimit(slice.parallelism),
       isOver: () => failed || cancellationSignal().aborted || Date.now() > began + SLICE_MS,
       async moved(count) {
         notes += count
@@ -223,22 +233,21 @@ export function createAccountMigrationActivities(deps: AccountMigrationDependenc
   }
 
   async function clean({ stores }: Movers, slice: MigrationRow): Promise<void> {
-    if (!slice.clean_after || slice.clean_after.getTime() > Date.now()) return
     const until = Date.now() + SLICE_MS
     for (let ids = await accountsToClean(db, slice); ids.length > 0; ids = await accountsToClean(db, slice)) {
       for (const accountId of ids) {
         if (cancellationSignal().aborted || Date.now() > until) return
         heartbeat()
-        await cleanUp(db, stores, accountId, origin)
+        await cleanUp(db, stores, accountId, BY_ITSELF)
         await noteCleaned(db, slice, accountId)
       }
     }
     await finishCleaning(db, slice)
   }
 
-  async function halt(id: string, reason: string, findings: NotInOrder['findings'] = []): Promise<void> {
-    log.error({ migrationId: id, reason, findings }, 'A migration of accounts was halted')
-    await transaction(db, (tx) => haltMigration(tx, id, reason, findings), { origin })
+  async function halt(slice: MigrationRow, reason: string, findings: NotInOrder['findings'] = []): Promise<void> {
+    log.error({ migrationId: slice.id, reason, findings }, 'A migration of accounts is not in order')
+    await transaction(db, (tx) => haltMigration(tx, slice, reason, findings), { origin: BY_ITSELF })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client'
 import { z } from 'zod'
-import type { CommandResult, UntilRow } from '../domain/until.ts'
+import { type CommandResult, DELETED, type UntilRow } from '../domain/until.ts'
 import {
   applyDueRequest,
   applyRequest,
@@ -11,16 +11,10 @@ import {
 import { cancelRequest } from '../store/change-request-review.ts'
 import type { Database } from '../store/database.ts'
 import type { ScheduleGuards } from '../store/schedule-guards.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, commandWith, createCommands } from './commands.ts'
 import { fireWhenDue } from './last-second.ts'
 
-export interface ChangeRequestRow extends UntilRow {
-  /** Of a request about a single flag, else empty. */
-  flagKey: string
-  environment: string
-}
-
-const Apply = Command.extend({ force: z.boolean().optional(), overrideFreeze: z.boolean().optional() })
+const Apply = commandWith({ force: z.boolean().optional(), overrideFreeze: z.boolean().optional() })
 
 export type ChangeRequestActivities = ReturnType<typeof createChangeRequestActivities>
 
@@ -36,7 +30,7 @@ export function createChangeRequestActivities({
   const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The request as its workflow needs to know it; suspended first, when something stands against it. */
-    async readChangeRequest(requestId: string): Promise<ChangeRequestRow> {
+    async readChangeRequest(requestId: string): Promise<UntilRow> {
       const scheduled = (await readRequestProgress(db, requestId))?.state === 'scheduled'
       if (scheduled) await suspendIfConflicted(db, requestId)
       return toRow(await readRequestProgress(db, requestId))
@@ -72,19 +66,19 @@ export function createChangeRequestActivities({
 
     /** The workflow was cancelled, in the Web UI or by the CLI: so is the request. */
     async cancelledChangeRequest(requestId: string): Promise<CommandResult> {
-      return await whenCancelled(async (tx, { identity }) => {
+      const answer = await whenCancelled(async (tx, { identity }) => {
         await cancelRequest(tx, { id: requestId })
         return `The change request is cancelled: its workflow was cancelled by ${identity}.`
       })
+      if (answer.accepted) return answer
+      return { ...answer, accepted: (await readRequestProgress(db, requestId))?.state === 'cancelled' }
     },
   }
 }
 
 // Histories are kept and shown far from here, so no free text of people goes into them.
-function toRow(progress: RequestProgress | undefined): ChangeRequestRow {
-  if (!progress) {
-    return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
-  }
+function toRow(progress: RequestProgress | undefined): UntilRow {
+  if (!progress) return DELETED
   const { state, dueAt, dueInMs, flagKeys, environment } = progress
   const [flagKey = '', ...others] = flagKeys
   const about = flagKeys.slice(0, 3).join('`, `') + (flagKeys.length > 3 ? '`, `…' : '')

@@ -1,16 +1,30 @@
 import { activityInfo } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Origin } from '../domain/event.ts'
-import { Text } from '../domain/flag.ts'
 import { Problem } from '../domain/problems.ts'
+import { strict } from '../domain/strict.ts'
+import { Text } from '../domain/text.ts'
 import type { CommandResult } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { type Transaction, transaction } from '../store/transaction.ts'
 import { identityOf } from '../temporal/identity.ts'
 
 /** What every signal of an operator may say. */
-export const Command = z.object({ by: Text.max(200).optional(), reason: Text.optional() })
+export const Command = strict({ by: Text.max(200).optional(), reason: Text.optional() })
+
+/** What a signal may say, besides that, or must. */
+export function commandWith<Fields extends z.core.$ZodShape>(fields: Fields) {
+  return strict({ ...fields, ...Command.shape })
+}
+
+/** What a signal may say that changes some of these fields: at least one of them, as the request that does the same. */
+export function changeCommand<Fields extends z.core.$ZodShape>(fields: Fields) {
+  return commandWith(fields).refine(
+    (input) => Object.keys(fields).some((field) => field in input),
+    `must name at least one of ${Object.keys(fields).join(', ')}`,
+  )
+}
 
 /** How activities carry out what operators ask of a workflow, by a signal or by cancelling it. */
 export function createCommands({ db, client }: { db: Database; client: Client }) {
@@ -25,8 +39,12 @@ export function createCommands({ db, client }: { db: Database; client: Client })
   ): Promise<CommandResult> {
     const parsed = shape.safeParse(input)
     if (!parsed.success) {
-      const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
-      return { accepted: false, message: `${signal.name}: ${issues.join('; ')}` }
+      const faults = parsed.error.issues.flatMap((issue) =>
+        (issue.code === 'unrecognized_keys' ? issue.keys : ['']).map(
+          (key) => `${[...issue.path, key].filter(String).join('.') || 'input'}: ${issue.message}`,
+        ),
+      )
+      return { accepted: false, message: `${signal.name}: ${faults.join('; ')}` }
     }
     const { by, reason } = parsed.data
     const actor = by ?? (await identityOf(client, activityInfo(), signal)).identity

@@ -1,20 +1,15 @@
 import { sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { DueTime, describeUpdates, type FlagSchedule } from '../domain/flag-schedule.ts'
-import type { CommandResult, UntilRow } from '../domain/until.ts'
+import { type CommandResult, DELETED, type UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { cancelSchedule, editSchedule, readProgress } from '../store/flag-schedules.ts'
 import type { ScheduleGuards } from '../store/schedule-guards.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, commandWith, createCommands } from './commands.ts'
 import { beating, WAIT_AT_MOST_MS } from './last-second.ts'
 import type { Sweeper } from './sweeper.ts'
 
-export interface FlagScheduleRow extends UntilRow {
-  flagKey: string
-  environment: string
-}
-
-const Reschedule = Command.extend({ scheduledAt: DueTime })
+const Reschedule = commandWith({ scheduledAt: DueTime })
 
 export type FlagScheduleActivities = ReturnType<typeof createFlagScheduleActivities>
 
@@ -29,10 +24,9 @@ export function createFlagScheduleActivities({ db, sweeper, client, guards }: Fl
   const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The schedule as its workflow needs to know it. */
-    async readFlagSchedule(scheduleId: string): Promise<FlagScheduleRow> {
+    async readFlagSchedule(scheduleId: string): Promise<UntilRow> {
       const progress = await readProgress(db, scheduleId)
-      if (!progress)
-        return { final: true, status: 'deleted', dueAt: '', dueInMs: 0, summary: '', flagKey: '', environment: '' }
+      if (!progress) return DELETED
       const { schedule, dueInMs } = progress
       const { status, scheduledAt: dueAt, flagKey, environment } = schedule
       return { final: status !== 'pending', status, dueAt, dueInMs, summary: summaryOf(schedule), flagKey, environment }

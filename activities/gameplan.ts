@@ -1,25 +1,19 @@
 import { sleep } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
 import { PatchId } from '../domain/gameplan/resource.ts'
-import type { CommandResult, UntilRow } from '../domain/until.ts'
+import { type CommandResult, DELETED, type UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { advanceGameplan, type GameplanProgress, readGameplanProgress } from '../store/gameplan-advance.ts'
 import { cancelGameplan, pauseGameplan, resumeGameplan } from '../store/gameplan-control.ts'
 import { mergePatch, revertPatch } from '../store/gameplan-patches.ts'
 import type { ScheduleGuards } from '../store/schedule-guards.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, commandWith, createCommands } from './commands.ts'
 import { fireWhenDue } from './last-second.ts'
 
 /** A schedule that is due is applied by others, usually within milliseconds. */
 const LOOK_AGAIN_MS = 500
 
-export interface GameplanRow extends UntilRow {
-  /** Empty without a flag. */
-  flagKey: string
-  environment: string
-}
-
-const OfPatch = Command.extend({ patchId: PatchId })
+const OfPatch = commandWith({ patchId: PatchId })
 
 export type GameplanActivities = ReturnType<typeof createGameplanActivities>
 
@@ -35,7 +29,7 @@ export function createGameplanActivities({
   const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The gameplan as its workflow needs to know it. */
-    async readGameplan(gameplanId: string): Promise<GameplanRow> {
+    async readGameplan(gameplanId: string): Promise<UntilRow> {
       return toRow(await readGameplanProgress(db, gameplanId))
     },
 
@@ -103,10 +97,8 @@ export function createGameplanActivities({
 }
 
 // Histories are kept and shown far from here, so no free text of people goes into them.
-function toRow(progress: GameplanProgress | undefined): GameplanRow {
-  if (!progress) {
-    return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
-  }
+function toRow(progress: GameplanProgress | undefined): UntilRow {
+  if (!progress) return DELETED
   const { status, environment, flagKey, dueAt, dueInMs, patches, done, openGates } = progress
   const gates = openGates > 0 ? `, ${openGates} criteria and questions open` : ''
   return {

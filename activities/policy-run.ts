@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { Client } from '@temporalio/client'
+import { BY_ITSELF } from '../domain/event.ts'
 import { Pace } from '../domain/policy-run.ts'
 import type { CommandResult } from '../domain/until.ts'
 import type { Log } from '../runtime/log.ts'
@@ -12,12 +13,14 @@ import { findRun, type RunRow } from '../store/policy-runs.ts'
 import { claimSlice, completeRun, noteFailure, noteRate, openRanges } from '../store/policy-slices.ts'
 import { transaction } from '../store/transaction.ts'
 import type { RunState } from '../workflows/run.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, changeCommand, createCommands } from './commands.ts'
 
 /** An activity hands back after this long: then the workflow can show progress, hear commands and continue as new. */
 const SLICE_MS = 5_000
 /** A run in which no batch could be committed for this long has failed. */
 const FAIL_AFTER_SECONDS = 300
+
+const PaceCommand = changeCommand(Pace.shape)
 
 export type PolicyRunActivities = ReturnType<typeof createPolicyRunActivities>
 
@@ -52,9 +55,7 @@ export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRun
         log.error({ err: error, runId, failingForSeconds: Math.round(seconds) }, 'A slice of a policy run failed')
         if (seconds < FAIL_AFTER_SECONDS) throw error
         const reason = `no batch could be committed for ${Math.round(seconds)} s: ${(error as Error).message}`
-        await transaction(scanDb, (tx) => failRun(tx, runId, reason), {
-          origin: { actor: 'interlock', door: 'schedule' },
-        })
+        await transaction(scanDb, (tx) => failRun(tx, runId, reason), { origin: BY_ITSELF })
       } finally {
         clearInterval(beating)
       }
@@ -78,8 +79,7 @@ export function createPolicyRunActivities({ db, scanDb, client, log }: PolicyRun
 
     /** The signal `pace`. */
     async pacePolicyRun(runId: string, command: unknown, nth: number): Promise<CommandResult> {
-      const shape = Command.extend({ batchSize: Pace.shape.batchSize, delayMs: Pace.shape.delayMs })
-      return await carryOut({ name: 'pace', nth }, shape, command, async (tx, { batchSize, delayMs }) => {
+      return await carryOut({ name: 'pace', nth }, PaceCommand, command, async (tx, { batchSize, delayMs }) => {
         const run = await paceRun(tx, runId, { batchSize, delayMs })
         return `batches of ${run.batchSize}, ${run.delayMs} ms apart`
       })

@@ -1,8 +1,10 @@
 import { activityInfo, heartbeat } from '@temporalio/activity'
 import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import pLimit from 'p-limit'
+import { BY_ITSELF } from '../domain/event.ts'
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
 import type { Log } from '../runtime/log.ts'
+import { isOutage } from '../store/apply-due.ts'
 import { suspendIfConflicted } from '../store/change-request-apply.ts'
 import type { Database } from '../store/database.ts'
 import { expireEvaluated } from '../store/evaluated-versions.ts'
@@ -56,6 +58,15 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
   /** Names the run of the reconciler, so that each sends a nudge once. */
   const thisRun = () => activityInfo().workflowExecution?.runId ?? crypto.randomUUID()
 
+  /** One that cannot be healed must not keep the others from it either, unless nothing can be: then all is tried again. */
+  async function alone<T>(heal: () => Promise<T>, row: { id: string }): Promise<T | undefined> {
+    return await heal().catch((error) => {
+      if (isOutage(error)) throw error
+      log.error({ err: error, id: row.id }, 'Could not be reconciled')
+      return undefined
+    })
+  }
+
   /** Nudges those that are late, and those without a workflow. */
   async function wake<R extends { id: string; late: boolean }>(
     what: string,
@@ -68,7 +79,7 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
     await pLimit(DESCRIBE_AT_ONCE).map(rows, async (row) => {
       heartbeat()
       const status = row.late ? 'LATE' : await statusIfKnown(workflowIdOf(row.id))
-      if (status === 'RUNNING' || !(await nudge(db, row, run))) return
+      if (status === 'RUNNING' || !(await alone(() => nudge(db, row, run), row))) return
       log[row.late ? 'info' : 'warn']({ id: row.id, status }, `${what} did not go on`)
       nudged++
     })
@@ -103,11 +114,11 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
         const workflowId = names.policyRun(run.target_policy_version, run.id)
         const status = await statusIfKnown(workflowId)
         if (status === 'RUNNING') continue
-        const healed =
+        const heal = async () =>
           status === 'TERMINATED'
             ? await failTerminated(db, run, await terminatorOf(client, workflowId))
             : await nudgeRun(db, run, thisRun())
-        if (!healed) continue
+        if (!(await alone(heal, run))) continue
         log.warn({ runId: run.id, status }, 'A policy run had no workflow')
         done[status === 'TERMINATED' ? 'failed' : 'nudged']++
       }
@@ -132,13 +143,12 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
       let nudged = 0
       await pLimit(DESCRIBE_AT_ONCE).map(requests, async (request) => {
         heartbeat()
-        try {
-          const suspended = request.scheduled && (await suspendIfConflicted(db, request.id))
-          if (suspended || (await statusOf(names.changeRequest(request.id))) === 'RUNNING') return
+        const heal = async () => {
+          if (request.scheduled && (await suspendIfConflicted(db, request.id))) return
+          if ((await statusIfKnown(names.changeRequest(request.id))) === 'RUNNING') return
           if (await nudgeRequest(db, request, run)) nudged++
-        } catch (error) {
-          log.warn({ err: error, changeRequestId: request.id }, 'Could not look at a change request')
         }
+        await alone(heal, request)
       })
       if (nudged > 0) log.warn({ count: nudged }, 'Change requests had no workflow')
       return { looked: requests.length, nudged }
@@ -162,10 +172,11 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
         const status = await statusIfKnown(workflowId)
         if (status === 'RUNNING') continue
         const terminated = status === 'TERMINATED' && migration.status === 'running'
-        const healed = terminated
-          ? await pauseTerminated(db, migration, await terminatorOf(client, workflowId))
-          : await nudgeMigration(db, migration, thisRun())
-        if (!healed) continue
+        const heal = async () =>
+          terminated
+            ? await pauseTerminated(db, migration, await terminatorOf(client, workflowId))
+            : await nudgeMigration(db, migration, thisRun())
+        if (!(await alone(heal, migration))) continue
         log.warn({ migrationId: migration.id, status }, 'A migration of accounts had no workflow')
         done[terminated ? 'paused' : 'nudged']++
       }
@@ -182,13 +193,13 @@ export function createReconcileActivities(deps: { db: Database; client: Client; 
         const once = async () =>
           (
             await transaction(db, (tx: Transaction) => purge(tx, batch), {
-              origin: { actor: 'interlock', door: 'schedule' },
+              origin: BY_ITSELF,
             })
           ).result
         while ((await once()) === batch) heartbeat()
       }
       const { result: expired } = await transaction(db, (tx) => expireEvaluated(tx), {
-        origin: { actor: 'interlock', door: 'schedule' },
+        origin: BY_ITSELF,
       })
       const dropped = await dropUnusedPartitions(db)
       if (expired > 0 || dropped.length > 0) log.info({ expired, dropped }, 'Forgot evaluations that nobody needs')

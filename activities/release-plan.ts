@@ -1,26 +1,21 @@
 import type { Client } from '@temporalio/client'
 import { z } from 'zod'
-import { Problem } from '../domain/problems.ts'
+import { unless } from '../domain/problems.ts'
 import { Ulid } from '../domain/strategy.ts'
-import type { CommandResult, UntilRow } from '../domain/until.ts'
+import { type CommandResult, DELETED, type UntilRow } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { approveMilestone, startMilestone } from '../store/milestones.ts'
 import { advancePlan, type PlanProgress, readPlanProgress } from '../store/release-plan-advance.ts'
 import { pausePlan, resumePlan } from '../store/release-plan-control.ts'
-import { Command, createCommands } from './commands.ts'
+import { Command, commandWith, createCommands } from './commands.ts'
 import { fireWhenDue } from './last-second.ts'
 
-export interface ReleasePlanRow extends UntilRow {
-  flagKey: string
-  environment: string
-}
-
-const Start = Command.extend({
+const Start = commandWith({
   milestoneId: Ulid,
   enable: z.boolean().optional(),
   overrideFreeze: z.boolean().optional(),
 })
-const Approve = Command.extend({ milestoneId: Ulid.optional() })
+const Approve = commandWith({ milestoneId: Ulid.optional() })
 
 export type ReleasePlanActivities = ReturnType<typeof createReleasePlanActivities>
 
@@ -28,7 +23,7 @@ export function createReleasePlanActivities({ db, client }: { db: Database; clie
   const { carryOut, whenCancelled } = createCommands({ db, client })
   return {
     /** The plan as its workflow needs to know it. */
-    async readReleasePlan(planId: string): Promise<ReleasePlanRow> {
+    async readReleasePlan(planId: string): Promise<UntilRow> {
       return toRow(await readPlanProgress(db, planId))
     },
 
@@ -36,7 +31,7 @@ export function createReleasePlanActivities({ db, client }: { db: Database; clie
     async advanceReleasePlan(planId: string): Promise<string | null> {
       return await fireWhenDue(
         async () => toRow(await readPlanProgress(db, planId)),
-        () => advancePlan(db, planId).catch(ifGone),
+        () => advancePlan(db, planId).catch(unless('plan-not-found')),
       )
     },
 
@@ -91,15 +86,9 @@ export function createReleasePlanActivities({ db, client }: { db: Database; clie
   }
 }
 
-function ifGone(error: unknown): void {
-  if (!(error instanceof Problem && error.code === 'plan-not-found')) throw error
-}
-
 // Histories are kept and shown far from here, so no free text of people goes into them.
-function toRow(progress: PlanProgress | undefined): ReleasePlanRow {
-  if (!progress) {
-    return { final: true, status: 'deleted', dueAt: '', dueInMs: null, summary: '', flagKey: '', environment: '' }
-  }
+function toRow(progress: PlanProgress | undefined): UntilRow {
+  if (!progress) return DELETED
   const { status, dueAt, dueInMs, flagKey, environment, active, milestones } = progress
   const where = active === null ? 'not started' : `milestone ${active} of ${milestones}`
   return {

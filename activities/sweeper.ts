@@ -55,9 +55,9 @@ export function createSweeper(db: Database, log: Log, { retries = 0 }: Pick<Swee
 
   return {
     async sweep() {
-      if (!running) return await start()
-      next ??= running.then(start)
-      return await next
+      if (running) next ??= running.then(start)
+      // Without one that runs, the next may still be about to start.
+      return await (next ?? start())
     },
     async sweepFlag(flagId) {
       const same = waiting.get(flagId) ?? limit(() => sweepFlag(flagId)).finally(() => waiting.delete(flagId))

@@ -37,11 +37,17 @@ export function followAccounts(options: { url: string; db: Database; stores: Not
     return state
   }
 
+  const sayLost = (error: unknown) => log.warn({ err: error }, 'Lost the connection that tells of accounts')
+
   async function listen(): Promise<void> {
     const client = new pg.Client(clientOptions({ url, name: 'configuration' }))
     const ended = new Promise<void>((resolve) => {
       client.once('end', resolve)
-      client.once('error', () => resolve())
+      // Not once: a connection that is reset says so twice, and an error that nobody hears ends the process.
+      client.on('error', (error) => {
+        sayLost(error)
+        resolve()
+      })
       stopping.signal.addEventListener('abort', () => resolve(), { once: true })
     })
     client.on('notification', ({ payload }) => learn(JSON.parse(payload ?? '') as AccountState))
@@ -58,7 +64,7 @@ export function followAccounts(options: { url: string; db: Database; stores: Not
 
   async function follow(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await listen().catch((error) => log.warn({ err: error }, 'Lost the connection that tells of accounts'))
+      await listen().catch(sayLost)
       await wait(RECONNECT_MS, undefined, { signal: stopping.signal }).catch(() => {})
     }
   }

@@ -21,6 +21,9 @@ declare module 'fastify' {
   }
 }
 
+/** The end of the year 9999, in seconds: a later one is no date of a cookie or of our answers. */
+const LATEST_END = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000
+
 // The others are of the identity provider: its keys cannot be fetched or read, and no token is to blame.
 const FAULT_OF_TOKEN = /^ERR_(JWT_|JWS_|JOSE_ALG_|JOSE_NOT_SUPPORTED|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE)/
 
@@ -62,7 +65,7 @@ export async function identify(verify: Verify, token: string): Promise<Principal
   const subject = String(claims.sub)
   // It is kept with every event, and Postgres cannot keep NUL.
   if (subject.includes('\0')) throw new Problem('unauthorized', 'The token is not valid: its subject contains NUL.')
-  return { subject, role, expiresAt: new Date((claims.exp as number) * 1000) }
+  return { subject, role, expiresAt: new Date(Math.min(claims.exp as number, LATEST_END) * 1000) }
 }
 
 /** A hook for `/api/admin`: by the token of the request or, from a page of ours, by that of its session. */

@@ -4,7 +4,7 @@ import { MediaItemLine } from '../domain/media-item.ts'
 import { Problem } from '../domain/problems.ts'
 import type { Database } from '../store/database.ts'
 import { putItems } from '../store/media-items.ts'
-import { transaction } from '../store/transaction.ts'
+import { type TransactionOptions, transaction } from '../store/transaction.ts'
 import { linesOf } from './lines.ts'
 
 /** Items in a transaction: it holds the barrier's shared side for about 20 ms, so that a run that begins hardly waits. */
@@ -34,7 +34,7 @@ export type ImportReport = z.infer<typeof ImportReport>
 export async function importItems(
   db: Database,
   stream: Readable,
-  options: Pick<Parameters<typeof transaction>[2], 'origin'>,
+  options: Pick<TransactionOptions, 'origin'>,
 ): Promise<ImportReport> {
   const report: ImportReport = { lines: 0, created: 0, updated: 0, unchanged: 0, failed: 0, errors: [] }
   let batch = new Map<number, MediaItemLine>()

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { Environment, Text } from '../domain/flag.ts'
+import { Environment, Text } from '../domain/text.ts'
 import type { Database } from '../store/database.ts'
 import type { Once } from '../store/idempotency.ts'
 import type { Page } from '../store/page.ts'
-import { type Transaction, transaction } from '../store/transaction.ts'
+import { type Transaction, type TransactionOptions, transaction } from '../store/transaction.ts'
 
 /** Query of every list. */
 export const pageQuery = {
@@ -70,11 +70,11 @@ export async function write<T>(
   request: FastifyRequest,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  return (await transaction(db, work, originOf(request))).result
+  return (await transaction(db, work, optionsOf(request))).result
 }
 
 /** Who asks, why, and whether it was asked before: what a transaction needs to know of a request. */
-export function originOf(request: FastifyRequest): Parameters<typeof transaction>[2] {
+export function optionsOf(request: FastifyRequest): TransactionOptions {
   const { reason } = request.query as { reason?: string }
   const origin = { actor: request.principal.subject, door: 'http' as const, reason, requestId: request.id }
   return { origin, once: onceOf(request) }

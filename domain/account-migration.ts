@@ -1,15 +1,10 @@
 import { z } from 'zod'
 import { AccountId, AccountMode } from './account.ts'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
 import { Instant, Text } from './text.ts'
 
 /** The generation of the protocol of notes that this code speaks: epochs, versions, tombstones. */
 export const NOTE_PROTOCOL = 1
-
-const between = (low: number, high: number) => {
-  const rule = `must be an integer from ${low} to ${high}`
-  return z.int({ error: rule }).min(low, rule).max(high, rule)
-}
 
 const PERCENTAGE_RULE = 'must be a number above 0 and up to 100'
 const Percentage = z

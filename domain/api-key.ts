@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Environment, Instant, Text } from './flag.ts'
 import { DueTime } from './flag-schedule.ts'
 import { strict } from './strict.ts'
+import { Environment, Instant, Text } from './text.ts'
 
 /** What an application reads the flags of one environment with. The key itself is not kept, only its SHA-256. */
 export const ApiKey = z

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Instant, Text } from './flag.ts'
 import { PolicyDocument } from './policy/document.ts'
 import { strict } from './strict.ts'
+import { Instant, Text } from './text.ts'
 
 const Name = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
 

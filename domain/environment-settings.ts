@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
 import { Environment, Instant } from './text.ts'
 
 const Switch = z.boolean({ error: 'must be true or false' })
-const APPROVALS_RULE = 'must be an integer from 1 to 10'
-const Approvals = z.int({ error: APPROVALS_RULE }).min(1, APPROVALS_RULE).max(10, APPROVALS_RULE)
+const Approvals = between(1, 10)
 
 /** What an environment is asked to keep to. */
 export const EnvironmentSettings = z

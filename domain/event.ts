@@ -1,14 +1,19 @@
 import { z } from 'zod'
-import { Instant } from './flag.ts'
+import { Instant } from './text.ts'
+
+const Door = z.enum(['http', 'signal', 'temporal', 'schedule', 'change-request', 'gameplan'])
 
 /** Who asks for a change, and through which door. */
 export interface Origin {
   /** Subject of the token, identity of the operator, or `interlock` for what the product does by itself. */
   actor: string
-  door: 'http' | 'signal' | 'temporal' | 'schedule' | 'change-request' | 'gameplan'
+  door: z.infer<typeof Door>
   reason?: string | undefined
   requestId?: string | undefined
 }
+
+/** Of what the product does by itself, when its time has come. */
+export const BY_ITSELF: Origin = { actor: 'interlock', door: 'schedule' }
 
 export const EventType = z.enum([
   'flag-created',
@@ -138,7 +143,7 @@ export const Event = z
     policyVersion: z.int().nullable(),
     runId: z.uuid().nullable(),
     actor: z.string(),
-    door: z.enum(['http', 'signal', 'temporal', 'schedule', 'change-request', 'gameplan']),
+    door: Door,
     reason: z.string().nullable(),
     requestId: z.string().nullable(),
     revision: z.int().nullable(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Environment, FlagKey, Instant } from './flag.ts'
 import { Dependency, Variant } from './strategy.ts'
+import { Environment, FlagKey, Instant } from './text.ts'
 
 const problem = z.string().nullable().meta({ description: 'What is wrong with it, so that it matches nobody' })
 const matched = z.boolean()

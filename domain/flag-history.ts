@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { EventType } from './event.ts'
-import { Enabled, Environment, FlagKey, Instant, RolloutPercentage, Text } from './flag.ts'
+import { Enabled, RolloutPercentage } from './flag.ts'
 import { type FlagSchedule, foldSchedules } from './flag-schedule.ts'
 import { FlagVariants } from './strategy.ts'
+import { Environment, FlagKey, Instant, Text } from './text.ts'
 
 /** Events that say what became of a flag. */
 export const HISTORY_TYPES = [

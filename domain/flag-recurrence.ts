@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { Environment, FlagKey, Instant, Text } from './flag.ts'
 import { DueTime, ScheduleUpdates } from './flag-schedule.ts'
 import { CRON_RULE, isTimeZone, wrongWithCron } from './recurrence.ts'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
+import { Environment, FlagKey, Instant, Text } from './text.ts'
 
 const ZONE_RULE = 'must be the name of an IANA time zone, such as Europe/Berlin'
-const COUNT_RULE = 'must be an integer from 1 to 1000000'
 
 const CronText = z
   .string({ error: CRON_RULE })
@@ -21,7 +20,7 @@ const TimeZone = z
   .refine(isTimeZone, ZONE_RULE)
   .meta({ description: 'IANA time zone', example: 'Europe/Berlin' })
 
-const Count = z.int(COUNT_RULE).min(1, COUNT_RULE).max(1e6, COUNT_RULE)
+const Count = between(1, 1e6)
 const Gap = z.enum(['skip', 'shift'], { error: 'must be skip or shift' }).meta({
   description:
     'For a time that clocks jump over: `skip` leaves it out, `shift` takes the instant after the gap, by its length',
@@ -58,18 +57,22 @@ export const RecurrenceEdit = strict({
     count: Count.nullable().optional(),
     gap: Gap.optional(),
     overlap: Overlap.optional(),
-  }).optional(),
+  })
+    .refine(
+      (rule) => Object.keys(rule).length > 0,
+      'must name at least one of cron, timeZone, until, count, gap, overlap',
+    )
+    .optional(),
   updates: ScheduleUpdates.optional(),
   comment: Text.optional(),
   catchUp: CatchUp.optional(),
 }).refine((edit) => Object.keys(edit).length > 0, 'must name at least one of recurrence, updates, comment, catchUp')
 export type RecurrenceEdit = z.infer<typeof RecurrenceEdit>
 
-const PREVIEWED = 'must be an integer from 1 to 50'
 export const RecurrencePreview = strict({
   recurrence: NewRule,
   from: DueTime.optional(),
-  occurrences: z.int(PREVIEWED).min(1, PREVIEWED).max(50, PREVIEWED).default(5),
+  occurrences: between(1, 50).default(5),
 })
 
 const RecurrenceStatus = z.enum(['active', 'paused', 'ended'])

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { Environment, FlagKey, Instant, Text } from './flag.ts'
 import { DueTime, FlagSchedule, ScheduleStatus, ScheduleUpdates, ScheduleWarning } from './flag-schedule.ts'
 import { Problem } from './problems.ts'
 import { strict } from './strict.ts'
+import { Environment, FlagKey, Instant, Text } from './text.ts'
 
 /** Flags that one release changes at most: it holds their locks together. */
 const RELEASE_CHANGES = 100

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { Enabled, Environment, FlagKey, type FlagState, Instant, RolloutPercentage, Text } from './flag.ts'
+import { Enabled, type FlagState, RolloutPercentage } from './flag.ts'
 import { FlagVariants, StrategyEdit, Ulid } from './strategy.ts'
 import { strict } from './strict.ts'
+import { Environment, FlagKey, Instant, Text } from './text.ts'
 
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
 

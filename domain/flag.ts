@@ -1,15 +1,10 @@
 import { z } from 'zod'
 import { Dependencies, type FlagVariant, FlagVariants } from './strategy.ts'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
 import { Environment, FlagKey, Instant, Text } from './text.ts'
 
-export { Environment, FlagKey, Instant, Text }
-
 export const Enabled = z.boolean({ error: 'must be true or false' })
-export const RolloutPercentage = z
-  .int({ error: 'must be an integer from 0 to 100' })
-  .min(0, 'must be an integer from 0 to 100')
-  .max(100, 'must be an integer from 0 to 100')
+export const RolloutPercentage = between(0, 100)
 
 /** What an application sees of a flag, and what a schedule may change. */
 export interface FlagState {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Environment, Instant, Text } from './flag.ts'
 import { DueTime, FlagSchedule } from './flag-schedule.ts'
 import { strict } from './strict.ts'
+import { Environment, Instant, Text } from './text.ts'
 
 const FreezeMode = z.enum(['refuse', 'defer'], { error: 'must be refuse or defer' })
 const Why = Text.min(1, 'must say why')

@@ -1,14 +1,13 @@
 import { z } from 'zod'
-import { Instant, Text } from './flag.ts'
 import { DueTime } from './flag-schedule.ts'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
+import { Instant, Text } from './text.ts'
 
-const ID_RULE = 'must be an integer from 1 to 9007199254740991'
 const NUMBER_RULE = 'must be a number from -1e30 to 1e30'
 const METADATA_RULE =
   'must be a JSON object, at most 32 deep, of numbers that a double can hold and text of valid Unicode without NUL, and without the key __proto__'
 
-export const MediaItemId = z.int({ error: ID_RULE }).min(1, ID_RULE).max(Number.MAX_SAFE_INTEGER, ID_RULE)
+export const MediaItemId = between(1, Number.MAX_SAFE_INTEGER)
 const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
 
 const line = Text

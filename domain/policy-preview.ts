@@ -2,14 +2,12 @@ import { z } from 'zod'
 import { ItemEvaluation, MediaItemId } from './media-item.ts'
 import { PolicyDocument } from './policy/document.ts'
 import { CHANGES } from './policy-diff.ts'
-import { strict } from './strict.ts'
-
-const SAMPLE_RULE = 'must be an integer from 1 to 1000'
+import { between, strict } from './strict.ts'
 
 export const NewPreview = strict({
   document: PolicyDocument,
   itemIds: z.array(MediaItemId).min(1).max(500).optional().meta({ description: 'Items to look at' }),
-  sample: z.int({ error: SAMPLE_RULE }).min(1, SAMPLE_RULE).max(1000, SAMPLE_RULE).optional().meta({
+  sample: between(1, 1000).optional().meta({
     description: 'Or how many: half of them what trends most, half from anywhere; 100 when neither is given',
   }),
 }).refine((preview) => !(preview.itemIds && preview.sample), {

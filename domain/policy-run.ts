@@ -1,11 +1,6 @@
 import { z } from 'zod'
-import { Instant } from './flag.ts'
-import { strict } from './strict.ts'
-
-const between = (low: number, high: number) => {
-  const rule = `must be an integer from ${low} to ${high}`
-  return z.int({ error: rule }).min(low, rule).max(high, rule)
-}
+import { between, strict } from './strict.ts'
+import { Instant } from './text.ts'
 
 export const PolicyRunStatus = z.enum(['running', 'success', 'failed', 'cancelled', 'promoted'])
 export type PolicyRunStatus = z.infer<typeof PolicyRunStatus>

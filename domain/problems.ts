@@ -89,7 +89,7 @@ export const PROBLEMS = {
   'run-not-failed': { status: 409, title: 'The run has not failed' },
   'run-not-complete': { status: 409, title: 'The run is not a success' },
   'evaluations-gone': { status: 409, title: 'The evaluations were dropped' },
-  'reverse-window-over': { status: 409, title: 'The policy cannot be gone back to any more' },
+  'reverse-window-over': { status: 409, title: 'The way back is closed' },
   'promotion-blocked': { status: 400, title: 'The run is not ready to be promoted' },
   'media-item-not-found': { status: 404, title: 'There is no such media item' },
   'import-interrupted': { status: 400, title: 'The import broke off' },
@@ -147,5 +147,12 @@ export class Problem extends Error {
     this.code = code
     this.fields = options.fields ?? []
     this.members = options.members ?? {}
+  }
+}
+
+/** For `catch`: that refusal is no fault and makes undefined; every other error is thrown again. */
+export function unless(code: ProblemCode): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof Problem && error.code === code)) throw error
   }
 }

@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
-import { Instant } from './flag.ts'
+import { Instant } from './text.ts'
 
 export const CRON_RULE = 'must have five fields, minute hour day-of-month month day-of-week, such as "0 9 * * mon-fri"'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { FlagKey, Instant, Text } from './flag.ts'
 import { Ulid } from './strategy.ts'
 import { strict } from './strict.ts'
+import { FlagKey, Instant, Text } from './text.ts'
 
 const Metric = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
 const number = z.number({ error: 'must be a number' })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Environment, FlagKey, Text } from './flag.ts'
 import { DueTime, NewSchedule } from './flag-schedule.ts'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
+import { Environment, FlagKey, Text } from './text.ts'
 
 /** Schedules that one request makes at most. */
 export const BULK_ITEMS = 1_000
@@ -51,16 +51,9 @@ const DryRun = z
   .default(false)
   .meta({ description: 'Change nothing, say what would happen' })
 
-const LIMIT = `must be an integer from 1 to ${BULK_MATCHED}`
-
 export const BulkCancel = strict({
   filter: ScheduleFilter,
-  limit: z
-    .int({ error: LIMIT })
-    .min(1, LIMIT)
-    .max(BULK_MATCHED, LIMIT)
-    .optional()
-    .meta({ description: 'Cancel only so many, those that are due first' }),
+  limit: between(1, BULK_MATCHED).optional().meta({ description: 'Cancel only so many, those that are due first' }),
   dryRun: DryRun,
 })
 export type BulkCancel = z.infer<typeof BulkCancel>

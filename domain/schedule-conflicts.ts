@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Enabled, type FlagState, Instant, RolloutPercentage } from './flag.ts'
+import { Enabled, type FlagState, RolloutPercentage } from './flag.ts'
 import {
   briefly,
   type FlagSchedule,
@@ -10,6 +10,7 @@ import {
   ScheduleWarning,
 } from './flag-schedule.ts'
 import { FlagVariants } from './strategy.ts'
+import { Instant } from './text.ts'
 
 /** Two changes that contradict each other this close are rarely both meant. */
 const CLOSE_MS = 5 * 60_000

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Environment, FlagKey, Instant } from './flag.ts'
+import { Environment, FlagKey, Instant } from './text.ts'
 
 const seconds = z.number().nullable()
 const Lateness = z

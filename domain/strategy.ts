@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { strict } from './strict.ts'
+import { between, strict } from './strict.ts'
 import { FlagKey, Instant, Text } from './text.ts'
 
 /** Ids of strategies, plans, milestones, segments' users and change requests: ULIDs, so that they sort by age. */
@@ -74,10 +74,7 @@ const Payload = strict({
 /** A value of a flag that a share of its users gets; weights are relative to their sum, and kept in the given order. */
 export const Variant = strict({
   name: Text.min(1, 'must not be empty').max(100, 'must be at most 100 characters'),
-  weight: z
-    .int({ error: 'must be an integer from 0 to 1000' })
-    .min(0, 'must be an integer from 0 to 1000')
-    .max(1000, 'must be an integer from 0 to 1000'),
+  weight: between(0, 1000),
   stickiness: Stickiness.default('default'),
   payload: Payload.optional(),
 })
@@ -148,8 +145,7 @@ export interface StrategyContent {
   sortOrder: number
 }
 
-const SORT_RULE = 'must be an integer from 0 to 9999'
-const SortOrder = z.int({ error: SORT_RULE }).min(0, SORT_RULE).max(9999, SORT_RULE)
+const SortOrder = between(0, 9999)
 
 export const Strategy = z
   .object({

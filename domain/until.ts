@@ -9,6 +9,20 @@ export interface UntilRow {
   dueInMs: number | null
   /** One line for people: what will happen. */
   summary: string
+  /** Of what is about a single flag, else empty. */
+  flagKey: string
+  environment: string
+}
+
+/** Of a row that is gone. */
+export const DELETED: UntilRow = {
+  final: true,
+  status: 'deleted',
+  dueAt: '',
+  dueInMs: null,
+  summary: '',
+  flagKey: '',
+  environment: '',
 }
 
 /** What came of an operator's command: what it says to people, in either case. */

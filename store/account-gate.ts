@@ -1,26 +1,30 @@
 import { NOTE_PROTOCOL, type OldInstance } from '../domain/account-migration.ts'
 import { Problem } from '../domain/problems.ts'
-import { type Database, query } from './database.ts'
+import type { Database } from './database.ts'
 import { LEASE_SECONDS } from './note-instances.ts'
 import { fenceRole, isFenced } from './notes/fence.ts'
 import { type NoteDatabases, oldConnections, rolesOfOlderBuilds } from './notes/roles.ts'
+import { ask, type Transaction } from './transaction.ts'
 
 /**
  * Makes sure that nobody who knows no epochs can write: validate, fence, validate again. After the fence no older instance
- * can register, or connect to a store; the second look finds those that came in between.
+ * can register, or connect to a store; the second look finds those that came in between. In a transaction, it comes last: what is
+ * refused for another reason shuts nobody out.
  *
  * @throws Problem `old-instances`, which names them; what was fenced stays so
  */
-export async function passGate(db: Database, notes: NoteDatabases): Promise<void> {
-  refuse(await oldInstances(db, notes))
-  await fence(db, notes)
-  refuse([...(await oldInstances(db, notes)), ...(await unfenced(notes))])
+export async function passGate(from: Database | Transaction, notes: NoteDatabases): Promise<void> {
+  // It waits up to 5 s for connections to end, the time after which Postgres ends a transaction that does nothing.
+  if (!('pool' in from)) await from.query(`SET LOCAL idle_in_transaction_session_timeout = '30s'`)
+  refuse(await oldInstances(from, notes))
+  await fence(from, notes)
+  refuse([...(await oldInstances(from, notes)), ...(await unfenced(notes))])
 }
 
 /** Instances that could write without knowing of epochs: with a live lease, or a connection that was used within its time. */
-export async function oldInstances(db: Database, notes: NoteDatabases): Promise<OldInstance[]> {
-  const registered = await query<{ host: string; kind: string; build: string; protocol: number; seen_at: Date }>(
-    db,
+export async function oldInstances(from: Database | Transaction, notes: NoteDatabases): Promise<OldInstance[]> {
+  const registered = await ask<{ host: string; kind: string; build: string; protocol: number; seen_at: Date }>(
+    from,
     `SELECT host, kind, build, protocol, seen_at FROM note_instances
      WHERE protocol < $1 AND lease_until > clock_timestamp() ORDER BY seen_at`,
     [NOTE_PROTOCOL],
@@ -42,8 +46,8 @@ export async function oldInstances(db: Database, notes: NoteDatabases): Promise<
   return found
 }
 
-async function fence(db: Database, notes: NoteDatabases): Promise<void> {
-  await query(db, 'UPDATE note_protocol SET minimal = greatest(minimal, $1)', [NOTE_PROTOCOL])
+async function fence(from: Database | Transaction, notes: NoteDatabases): Promise<void> {
+  await ask(from, 'UPDATE note_protocol SET minimal = $1 WHERE minimal < $1', [NOTE_PROTOCOL])
   for (const store of [notes.legacy, notes.current]) {
     if (!store) continue
     for (const role of await rolesOfOlderBuilds(store)) await fenceRole(store, role)

@@ -1,6 +1,7 @@
 import type { MigrationFinding, MigrationPace, MigrationStatus } from '../domain/account-migration.ts'
 import { Problem } from '../domain/problems.ts'
 import {
+  allowMinutes,
   emitMigrationEvent,
   enqueueMigrationNudge,
   getMigration,
@@ -8,8 +9,7 @@ import {
   type MigrationRow,
   type StoredMigration,
 } from './account-migration-rows.ts'
-import { inMigration } from './account-migrations.ts'
-import { sqlState } from './database.ts'
+import { inNoOther } from './account-migrations.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Lets the batches under way finish and begins no other, until it is resumed. @throws Problem `migration-not-found`, `migration-state` */
@@ -32,7 +32,7 @@ export async function resumeMigration(tx: Transaction, id: string): Promise<Stor
 
 /**
  * Ends it: the batches under way finish, no other account is begun. Accounts that are being moved stay so, and are complete
- * in either store; another migration may take them on, and a rollback takes them back.
+ * in either store; another migration may take them on, and a rollback takes them back, also one that was stopped on its way.
  *
  * @throws Problem `migration-not-found`, `migration-state`
  */
@@ -45,14 +45,14 @@ export async function stopMigration(tx: Transaction, id: string): Promise<Stored
 }
 
 /**
- * Takes every account back that this migration has begun: to the mode rollback, swept back, verified, off. Possible until the
- * way back is closed.
+ * Takes every account back that this migration has begun, or found on its way back: to the mode rollback, swept back, verified,
+ * off. Possible until the way back is closed; a way back that was stopped goes on.
  *
  * @throws Problem `migration-not-found`, `migration-state`, `reverse-window-over`, `account-in-migration`
  */
 export async function rollbackMigration(tx: Transaction, id: string): Promise<StoredMigration> {
   const before = await lockMigration(tx, id)
-  if (before.direction === 'back') {
+  if (before.direction === 'back' && before.status !== 'stopped') {
     throw new Problem('migration-state', `The migration goes back already; it is ${before.status}.`, {
       members: { migrationStatus: before.status },
     })
@@ -60,22 +60,24 @@ export async function rollbackMigration(tx: Transaction, id: string): Promise<St
   if (before.cleaned_at) {
     throw new Problem('reverse-window-over', `The way back was closed at ${before.cleaned_at.toISOString()}.`)
   }
-  await tx
-    .savepoint(() =>
-      tx.query(
-        `UPDATE account_migration_accounts SET open = true WHERE migration_id = $1 AND status IN ('moving', 'moved')`,
-        [id],
-      ),
-    )
-    .catch((error) => {
-      if (sqlState(error) !== '23505') throw error
-      throw inMigration((error as { detail?: string }).detail?.match(/\)=\((.*)\)/)?.[1] ?? 'one of them', 'id')
-    })
-  await tx.query(`UPDATE account_migration_accounts SET open = false WHERE migration_id = $1 AND status = 'pending'`, [
-    id,
-  ])
+  await allowMinutes(tx)
+  await tx.query(
+    `UPDATE account_migration_accounts m SET status = 'moving' FROM accounts a
+     WHERE m.migration_id = $1 AND m.status = 'pending' AND a.id = m.account_id AND a.mode = 'rollback'`,
+    [id],
+  )
+  await inNoOther(tx, 'id', () =>
+    tx.query(
+      `UPDATE account_migration_accounts SET open = true, total = NULL, moved = 0, cleaned = false
+       WHERE migration_id = $1 AND status IN ('moving', 'moved')`,
+      [id],
+    ),
+  )
+  await tx.query(
+    `UPDATE account_migration_accounts SET open = false WHERE migration_id = $1 AND status = 'pending' AND open`,
+    [id],
+  )
   await tx.query('DELETE FROM account_migration_ranges WHERE migration_id = $1', [id])
-  await tx.query('UPDATE account_migration_accounts SET total = NULL, moved = 0 WHERE migration_id = $1', [id])
   await tx.query(
     `UPDATE account_migrations SET direction = 'back', findings = '[]', next_at = NULL, clean_after = NULL WHERE id = $1`,
     [id],
@@ -102,15 +104,15 @@ export async function paceMigration(tx: Transaction, id: string, pace: Migration
   return await say(tx, 'account-migration-changed', after, { before: paced(before), after: paced(after) })
 }
 
-/** Stops by itself, because something is not as it must be. One that is not running any more is left alone. */
+/** Stops by itself, because something is not as it must be in this slice. Does nothing when it is the migration's no more. */
 export async function haltMigration(
   tx: Transaction,
-  id: string,
+  { id, fence }: Pick<MigrationRow, 'id' | 'fence'>,
   reason: string,
   findings: MigrationFinding[] = [],
 ): Promise<void> {
   const before = await lockMigration(tx, id)
-  if (before.status !== 'running') return
+  if (before.status !== 'running' || before.fence !== fence) return
   await setStatus(tx, id, 'halted', reason)
   await tx.query('UPDATE account_migrations SET findings = $2 WHERE id = $1', [id, JSON.stringify(findings)])
   emitMigrationEvent(tx, 'account-migration-halted', id, { reason, findings, cohort: before.cohort })
@@ -118,7 +120,8 @@ export async function haltMigration(
 
 /** Its accounts, wherever they are, are free for another migration. */
 export async function release(tx: Transaction, id: string): Promise<void> {
-  await tx.query('UPDATE account_migration_accounts SET open = false WHERE migration_id = $1', [id])
+  await allowMinutes(tx)
+  await tx.query('UPDATE account_migration_accounts SET open = false WHERE migration_id = $1 AND open', [id])
 }
 
 async function setStatus(tx: Transaction, id: string, status: MigrationStatus, reason: string | null) {

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { type AccountMode, type AccountState, rolesOf } from '../domain/account.ts'
 import type { MigrationFinding } from '../domain/account-migration.ts'
 import { Problem } from '../domain/problems.ts'
@@ -36,6 +36,8 @@ export interface Movers {
 }
 
 export interface Step {
+  /** Through which every batch goes, of whichever account and range, so that no more than these are at work. */
+  batches: LimitFunction
   /** Is the slice over? Then what is under way finishes, and nothing is begun. */
   isOver(): boolean
   /** Told of every batch; resolves after the pause that follows it. */
@@ -52,9 +54,10 @@ export class NotInOrder extends Error {
   }
 }
 
-// How each mode goes on, in either direction.
-const FORWARD: Partial<Record<AccountMode, AccountMode>> = { off: 'ready', ready: 'migrating' }
-const BACK: Partial<Record<AccountMode, AccountMode>> = { ready: 'off', migrating: 'rollback', done: 'rollback' }
+type Path = Partial<Record<AccountMode, AccountMode>>
+// How each mode goes on, in either direction, from wherever an account was left.
+const FORWARD: Path = { rollback: 'off', off: 'ready', ready: 'migrating', migrating: 'done' }
+const BACK: Path = { done: 'rollback', migrating: 'rollback', ready: 'off', rollback: 'off' }
 
 /**
  * Moves one account as far as the slice goes: flips it, sweeps it, verifies it, flips it again. Each step may be repeated.
@@ -71,27 +74,27 @@ export async function moveAccount(
   const { db } = movers
   await beginAccount(db, slice, accountId)
   const path = slice.direction === 'forward' ? FORWARD : BACK
-  const end = slice.direction === 'forward' ? 'done' : 'off'
   let state = await completeFlip(db, movers.stores, accountId)
-  for (let next = path[state.mode]; next && state.mode !== end; next = path[state.mode]) {
+  for (let next = path[state.mode]; next; next = path[state.mode]) {
+    const leaves = rolesOf(state.mode).source !== null && rolesOf(next).source === null
+    if (leaves && !(await empty(movers, slice, state, step))) return false
     state = await flip(movers, slice, state, next)
-  }
-  if (state.mode !== end) {
-    if (state.mode !== (slice.direction === 'forward' ? 'migrating' : 'rollback')) {
-      throw new NotInOrder(`The account ${accountId} is ${state.mode}: somebody else changed it.`)
-    }
-    for (let sweeps = 1; ; sweeps++) {
-      if (!(await sweep(movers, slice, state, step))) return false
-      const findings = await verifyAccount(movers.stores, state)
-      if (findings.length > 0) throw new NotInOrder(`The stores differ in the account ${accountId}.`, findings)
-      if (await isEmpty(movers.notes, state)) break
-      if (sweeps === SWEEPS) throw new NotInOrder(`The account ${accountId} cannot be swept to its end.`)
-      await writeRanges(db, slice, accountId, [])
-    }
-    await flip(movers, slice, state, end)
   }
   await finishAccount(db, slice, accountId)
   return true
+}
+
+/** Sweeps an account until its source holds nothing, and verifies it. @returns false when the slice was over before that */
+async function empty(movers: Movers, slice: MigrationRow, state: AccountState, step: Step): Promise<boolean> {
+  const { accountId } = state
+  for (let sweeps = 1; ; sweeps++) {
+    if (!(await sweep(movers, slice, state, step))) return false
+    const findings = await verifyAccount(movers.stores, state)
+    if (findings.length > 0) throw new NotInOrder(`The stores differ in the account ${accountId}.`, findings)
+    if (await isEmpty(movers.notes, state)) return true
+    if (sweeps === SWEEPS) throw new NotInOrder(`The account ${accountId} cannot be swept to its end.`)
+    await writeRanges(movers.db, slice, state, [])
+  }
 }
 
 // As `changeMode` does it, under the slice's fence: who was fenced off begins no flip.
@@ -107,10 +110,20 @@ async function flip({ db, stores }: Movers, slice: MigrationRow, from: AccountSt
 
 /** Counts the notes of accounts that are to be moved, in the store that they leave. */
 export async function countAccounts({ db, notes }: Movers, slice: MigrationRow): Promise<void> {
-  for (let ids = await accountsToCount(db, slice); ids.length > 0; ids = await accountsToCount(db, slice)) {
-    const totals = new Map(ids.map((id) => [id, 0]))
-    const source = slice.direction === 'forward' ? notes.legacy : notes.current
-    if (source) for (const [id, count] of await countNotes(source, ids)) totals.set(id, count)
+  for (let found = await accountsToCount(db, slice); found.length > 0; found = await accountsToCount(db, slice)) {
+    const totals = new Map(found.map(({ id }) => [id, 0]))
+    const add = async (store: Database | null, ids: string[], times = 1) => {
+      if (!store || ids.length === 0) return
+      for (const [id, count] of await countNotes(store, ids)) totals.set(id, (totals.get(id) ?? 0) + times * count)
+    }
+    await add(slice.direction === 'forward' ? notes.legacy : notes.current, [...totals.keys()])
+    // Of an account that is on its way back, these are moved twice: back, and forward again.
+    const returning = found.filter(({ mode }) => slice.direction === 'forward' && mode === 'rollback')
+    await add(
+      notes.current,
+      returning.map(({ id }) => id),
+      2,
+    )
     await noteTotals(db, slice, totals)
   }
 }
@@ -118,15 +131,15 @@ export async function countAccounts({ db, notes }: Movers, slice: MigrationRow):
 async function sweep(movers: Movers, slice: MigrationRow, state: AccountState, step: Step): Promise<boolean> {
   const { db, notes } = movers
   const { accountId } = state
-  let ranges = await readRanges(db, slice, accountId)
+  let ranges = await readRanges(db, slice, state)
   if (!ranges) {
     const source = notes[rolesOf(state.mode).source as 'legacy' | 'current'] as Database
     const count = (await countNotes(source, [accountId])).get(accountId) ?? 0
     const cuts = await cutRanges(source, accountId, Math.min(MOST_RANGES, Math.ceil(count / HUGE)))
-    await writeRanges(db, slice, accountId, cuts)
-    ranges = (await readRanges(db, slice, accountId)) ?? []
+    await writeRanges(db, slice, state, cuts)
+    ranges = (await readRanges(db, slice, state)) ?? []
   }
-  const ends = await pLimit(slice.parallelism).map(ranges, (range) => sweepRange(movers, slice, state, range, step))
+  const ends = await Promise.all(ranges.map((range) => sweepRange(movers, slice, state, range, step)))
   return ends.every(Boolean)
 }
 
@@ -137,14 +150,17 @@ async function sweepRange(
   range: SweepRange,
   step: Step,
 ): Promise<boolean> {
-  for (let at = range; !step.isOver(); ) {
+  const batch = async (at: SweepRange): Promise<SweepRange | null> => {
+    // It has waited for its turn.
+    if (step.isOver()) return at
     const swept = await sweepBatch(stores, state, { after: at.cursor, limit: slice.batch_size })
     const more = await advance(db, slice, state.accountId, at, swept)
     await step.moved(swept.moved)
-    if (!more) return true
-    at = { ...at, cursor: swept.after }
+    return more ? { ...at, cursor: swept.after } : null
   }
-  return false
+  let at: SweepRange | null = range
+  while (at && !step.isOver()) at = await step.batches(batch, at)
+  return at === null
 }
 
 // Nothing is added to the source in this epoch: what is empty now is empty when the account is flipped.

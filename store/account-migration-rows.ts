@@ -43,19 +43,20 @@ export interface CountedRow extends MigrationRow {
   returned: number
   notes_total: number
   notes_moved: number
+  wait_ms: number
 }
 
 // What writers move is not counted by the sweep: an account that has arrived counts in full.
 export const COUNTED = `
-  SELECT m.*, c.* FROM account_migrations m CROSS JOIN LATERAL (
+  SELECT m.*, c.*, ceil(1000 * greatest(0, extract(epoch FROM
+      CASE WHEN m.status IN ('done', 'rolled-back') THEN m.clean_after ELSE m.next_at END - clock_timestamp())))::float8 AS wait_ms
+  FROM account_migrations m CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE status = 'pending') AS pending, count(*) FILTER (WHERE status = 'moving') AS moving,
       count(*) FILTER (WHERE status = 'moved') AS moved, count(*) FILTER (WHERE status = 'returned') AS returned,
       coalesce(sum(total) FILTER (WHERE m.direction = 'forward' OR status <> 'pending'), 0)::bigint AS notes_total,
       coalesce(sum(CASE WHEN status = (CASE m.direction WHEN 'forward' THEN 'moved' ELSE 'returned' END) THEN total
         ELSE least(a.moved, total) END) FILTER (WHERE m.direction = 'forward' OR status <> 'pending'), 0)::bigint AS notes_moved
     FROM account_migration_accounts a WHERE a.migration_id = m.id) c`
-
-const iso = (date: Date | null) => date?.toISOString() ?? null
 
 export function toMigration(row: CountedRow): StoredMigration {
   const { pending, moving, moved, returned, notes_total: total, notes_moved: done } = row
@@ -70,7 +71,7 @@ export function toMigration(row: CountedRow): StoredMigration {
     direction: row.direction,
     cohorts: row.cohorts,
     cohort: row.cohort,
-    nextAt: iso(row.next_at),
+    nextAt: row.next_at?.toISOString() ?? null,
     pauseBetween: row.pause_between,
     batchSize: row.batch_size,
     delayMs: row.delay_ms,
@@ -82,13 +83,13 @@ export function toMigration(row: CountedRow): StoredMigration {
     etaSeconds: row.status === 'running' && row.rate ? Math.ceil((total - done) / row.rate) : null,
     reason: row.reason,
     findings: row.findings,
-    failingSince: iso(row.failing_since),
+    failingSince: row.failing_since?.toISOString() ?? null,
     lastError: row.last_error,
     createdBy: row.created_by,
     startedAt: row.started_at.toISOString(),
-    finishedAt: iso(row.finished_at),
-    cleanAfter: iso(row.clean_after),
-    cleanedAt: iso(row.cleaned_at),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    cleanAfter: row.clean_after?.toISOString() ?? null,
+    cleanedAt: row.cleaned_at?.toISOString() ?? null,
   }
 }
 
@@ -103,11 +104,25 @@ export async function lockMigration(tx: Transaction, id: string): Promise<Migrat
   return row
 }
 
+/** A migration with its counts, and how long nothing is to be done for it, in milliseconds; undefined: it is gone. */
+export async function findMigration(
+  from: Database | Transaction,
+  id: string,
+): Promise<{ migration: StoredMigration; waitMs: number } | undefined> {
+  const [row] = await ask<CountedRow>(from, `${COUNTED} WHERE m.id = $1`, [id])
+  return row && { migration: toMigration(row), waitMs: row.wait_ms }
+}
+
 /** A migration with its counts. @throws Problem `migration-not-found` */
 export async function getMigration(from: Database | Transaction, id: string): Promise<StoredMigration> {
-  const [row] = await ask<CountedRow>(from, `${COUNTED} WHERE m.id = $1`, [id])
-  if (!row) throw migrationNotFound(id)
-  return toMigration(row)
+  const found = await findMigration(from, id)
+  if (!found) throw migrationNotFound(id)
+  return found.migration
+}
+
+/** For statements over all accounts of a migration: STATEMENT_FIGURE. */
+export async function allowMinutes(tx: Transaction): Promise<void> {
+  await tx.query(`SET LOCAL statement_timeout = '5min'`)
 }
 
 /** Says in the audit trail what became of a migration, under its id as the run's. */

@@ -1,11 +1,10 @@
+import type { AccountMode, AccountState } from '../domain/account.ts'
 import type { MigrationAccountStatus } from '../domain/account-migration.ts'
-import type { Origin } from '../domain/event.ts'
+import { BY_ITSELF } from '../domain/event.ts'
 import { release } from './account-migration-control.ts'
 import { emitMigrationEvent, type MigrationRow } from './account-migration-rows.ts'
 import { type Database, query } from './database.ts'
 import { type Transaction, transaction } from './transaction.ts'
-
-export const origin: Origin = { actor: 'interlock', door: 'schedule' }
 
 /** How much the last slice weighs in the smoothed rate. */
 const RATE_WEIGHT = 0.4
@@ -22,12 +21,16 @@ export interface SweepRange {
   through: string | null
 }
 
-/** Claims a running migration for one slice: everybody who worked on it before is fenced off. */
+/**
+ * Claims a migration for one slice: everybody who worked on it before is fenced off. Undefined when nothing is to be done now: it is
+ * not running, or it waits for its next cohort or for the end of the way back.
+ */
 export async function claimMigration(db: Database, id: string): Promise<MigrationRow | undefined> {
   const [row] = await query<MigrationRow>(
     db,
-    `UPDATE account_migrations SET fence = fence + 1 WHERE id = $1 AND (status = 'running'
-       OR (status IN ('done', 'rolled-back') AND cleaned_at IS NULL)) RETURNING *`,
+    `UPDATE account_migrations SET fence = fence + 1 WHERE id = $1
+       AND ((status = 'running' AND (next_at IS NULL OR next_at <= clock_timestamp()))
+         OR (status IN ('done', 'rolled-back') AND cleaned_at IS NULL AND clean_after <= clock_timestamp())) RETURNING *`,
     [id],
   )
   return row
@@ -43,7 +46,7 @@ export async function guarded<T>(db: Database, slice: MigrationRow, work: (tx: T
     if (!row) throw new Superseded()
     return await work(tx)
   }
-  return (await transaction(db, guard, { origin })).result
+  return (await transaction(db, guard, { origin: BY_ITSELF })).result
 }
 
 /** Accounts that are to be worked on next, the biggest last: those of the cohort under way, or all that were begun, on the way back. */
@@ -62,15 +65,14 @@ export async function accountsToMove(db: Database, { id, direction, cohort }: Mi
 }
 
 /** Accounts whose notes are not counted yet. */
-export async function accountsToCount(db: Database, { id, direction }: MigrationRow): Promise<string[]> {
+export async function accountsToCount(db: Database, { id, direction }: MigrationRow) {
   const statuses: MigrationAccountStatus[] = direction === 'forward' ? ['pending', 'moving'] : ['moving', 'moved']
-  const rows = await query<{ id: string }>(
+  return await query<{ id: string; mode: AccountMode }>(
     db,
-    `SELECT account_id AS id FROM account_migration_accounts WHERE migration_id = $1 AND total IS NULL
-       AND status = ANY ($2) ORDER BY account_id LIMIT 1000`,
+    `SELECT a.id, a.mode FROM account_migration_accounts m JOIN accounts a ON a.id = m.account_id
+     WHERE m.migration_id = $1 AND m.total IS NULL AND m.status = ANY ($2) ORDER BY m.account_id LIMIT 1000`,
     [id, statuses],
   )
-  return rows.map((row) => row.id)
 }
 
 export async function noteTotals(db: Database, slice: MigrationRow, totals: Map<string, number>): Promise<void> {
@@ -104,28 +106,34 @@ export async function finishAccount(db: Database, slice: MigrationRow, accountId
   )
 }
 
-/** The ranges of an account; undefined: not cut yet. */
-export async function readRanges(db: Database, { id }: MigrationRow, accountId: string) {
+/** The ranges of an account that are not swept yet; undefined: not cut yet in this epoch, so in this mode. */
+export async function readRanges(db: Database, { id }: MigrationRow, { accountId, epoch }: AccountState) {
   const rows = await query<SweepRange & { done: boolean }>(
     db,
-    'SELECT number, cursor, through, done FROM account_migration_ranges WHERE migration_id = $1 AND account_id = $2 ORDER BY number',
-    [id, accountId],
+    `SELECT number, cursor, through, done FROM account_migration_ranges
+     WHERE migration_id = $1 AND account_id = $2 AND epoch = $3 ORDER BY number`,
+    [id, accountId, epoch],
   )
   return rows.length > 0 ? rows.filter(({ done }) => !done) : undefined
 }
 
 /** Cuts an account at these ids, or (to sweep it again) anew. */
-export async function writeRanges(db: Database, slice: MigrationRow, accountId: string, cuts: string[]): Promise<void> {
+export async function writeRanges(
+  db: Database,
+  slice: MigrationRow,
+  { accountId, epoch }: AccountState,
+  cuts: string[],
+): Promise<void> {
   await guarded(db, slice, async (tx) => {
     await tx.query('DELETE FROM account_migration_ranges WHERE migration_id = $1 AND account_id = $2', [
       slice.id,
       accountId,
     ])
     await tx.query(
-      `INSERT INTO account_migration_ranges (migration_id, account_id, number, cursor, through)
-       SELECT $1, $2, n, lag(through) OVER (ORDER BY n), through
+      `INSERT INTO account_migration_ranges (migration_id, account_id, number, cursor, through, epoch)
+       SELECT $1, $2, n, lag(through) OVER (ORDER BY n), through, $4
        FROM unnest(array_append($3::uuid[], NULL)) WITH ORDINALITY AS r(through, n)`,
-      [slice.id, accountId, cuts],
+      [slice.id, accountId, cuts, epoch],
     )
   })
 }
@@ -158,7 +166,8 @@ export async function advance(
 export async function beginCohort(db: Database, slice: MigrationRow): Promise<void> {
   await alone(db, slice, async (tx) => {
     await tx.query(
-      'UPDATE account_migrations SET gated = cohort, next_at = NULL, version = version + 1 WHERE id = $1',
+      `UPDATE account_migrations SET gated = cohort, next_at = NULL, failing_since = NULL, last_error = NULL, version = version + 1
+       WHERE id = $1`,
       [slice.id],
     )
     const { cohort } = slice
@@ -212,7 +221,7 @@ async function alone(db: Database, slice: MigrationRow, work: (tx: Transaction) 
     if (!row) throw new Superseded()
     await work(tx)
   }
-  await transaction(db, lock, { origin })
+  await transaction(db, lock, { origin: BY_ITSELF })
 }
 
 /** Accounts whose tombstones nobody needs any more, once the way back is closed. */
@@ -258,13 +267,24 @@ export async function noteMigrationRate(db: Database, { id, fence }: MigrationRo
   )
 }
 
-/** Notes that a slice failed. Returns for how many seconds slices have failed since something was moved. */
-export async function noteMigrationFailure(db: Database, id: string, error: string): Promise<number> {
+/** Notes that a slice failed. Returns for how many seconds slices have failed since one went well, or moved something. */
+export async function noteMigrationFailure(db: Database, { id, fence }: MigrationRow, error: string): Promise<number> {
   const [row] = await query<{ seconds: number }>(
     db,
-    `UPDATE account_migrations SET failing_since = coalesce(failing_since, clock_timestamp()), last_error = $2
-     WHERE id = $1 AND status = 'running' RETURNING extract(epoch FROM clock_timestamp() - failing_since)::float8 AS seconds`,
-    [id, error],
+    `UPDATE account_migrations SET failing_since = coalesce(failing_since, clock_timestamp()), last_error = $3
+     WHERE id = $1 AND fence = $2 AND status = 'running'
+     RETURNING extract(epoch FROM clock_timestamp() - failing_since)::float8 AS seconds`,
+    [id, fence, error],
   )
   return row?.seconds ?? 0
+}
+
+/** Notes that a slice went well, whether or not there were notes to move. */
+export async function forgetMigrationFailure(db: Database, { id, fence }: MigrationRow): Promise<void> {
+  await query(
+    db,
+    `UPDATE account_migrations SET failing_since = NULL, last_error = NULL
+     WHERE id = $1 AND fence = $2 AND failing_since IS NOT NULL`,
+    [id, fence],
+  )
 }

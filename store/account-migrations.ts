@@ -6,6 +6,7 @@ import type {
 } from '../domain/account-migration.ts'
 import { Problem } from '../domain/problems.ts'
 import {
+  allowMinutes,
   COUNTED,
   type CountedRow,
   emitMigrationEvent,
@@ -20,10 +21,11 @@ import { KEY_CURSOR, type Page, type PageRequest, page, readCursor, UUID_CURSOR 
 import type { Transaction } from './transaction.ts'
 
 /**
- * Begins to move accounts, cohort by cohort. Whoever calls it has passed the gate.
+ * Begins to move accounts to the current store, cohort by cohort, wherever they stand: one that is going back arrives there
+ * first. Whoever calls it has passed the gate.
  *
- * @throws Problem `unknown-account`, `account-mode` for a listed account that has left the legacy store already,
- *   `account-in-migration`, `migration-empty`
+ * @throws Problem `unknown-account`, `account-mode` for a listed account that is done already, `account-in-migration`,
+ *   `migration-empty`
  */
 export async function startMigration(tx: Transaction, input: NewAccountMigration): Promise<StoredMigration> {
   const { name, cohorts, pauseBetween, batchSize, delayMs, parallelism } = input
@@ -34,10 +36,11 @@ export async function startMigration(tx: Transaction, input: NewAccountMigration
   )
   const migration = row as MigrationRow
   let accounts = 0
+  await allowMinutes(tx)
   for (const [index, cohort] of cohorts.entries()) accounts += await addCohort(tx, migration.id, index, cohort)
   if (accounts === 0) {
-    throw new Problem('migration-empty', 'No account of these cohorts is in the legacy store.', {
-      fields: [{ field: 'cohorts', message: 'must mean at least one account that is off, ready or migrating' }],
+    throw new Problem('migration-empty', 'No account of these cohorts is left to move.', {
+      fields: [{ field: 'cohorts', message: 'must mean at least one account that is not done' }],
     })
   }
   emitMigrationEvent(tx, 'account-migration-started', migration.id, { name, cohorts: cohorts.length, accounts })
@@ -50,30 +53,52 @@ const BUCKET = '((hashtextextended(id, 0) & 9223372036854775807) % 10000)'
 
 async function addCohort(tx: Transaction, migrationId: string, index: number, cohort: Cohort): Promise<number> {
   if (cohort.accounts) await refuseUnfit(tx, index, cohort.accounts)
-  const insert = async () =>
-    await tx.query(
-      `INSERT INTO account_migration_accounts (migration_id, account_id, cohort)
-       SELECT $1, id, $2 FROM accounts WHERE mode IN ('off', 'ready', 'migrating')
-         AND ($3::text[] IS NULL OR id = ANY ($3)) AND ($4::float8 IS NULL OR ${BUCKET} < $4::float8 * 100)
-       ORDER BY id ON CONFLICT (migration_id, account_id) DO NOTHING RETURNING 1`,
+  const [added] = await inNoOther(tx, `cohorts.${index}`, () =>
+    tx.query<{ count: number }>(
+      `WITH added AS (
+         INSERT INTO account_migration_accounts (migration_id, account_id, cohort)
+         SELECT $1, id, $2 FROM accounts WHERE mode <> 'done'
+           AND ($3::text[] IS NULL OR id = ANY ($3)) AND ($4::float8 IS NULL OR ${BUCKET} < $4::float8 * 100)
+         ORDER BY id ON CONFLICT (migration_id, account_id) DO NOTHING RETURNING 1)
+       SELECT count(*) FROM added`,
       [migrationId, index + 1, cohort.accounts ?? null, cohort.percentage ?? null],
-    )
+    ),
+  )
+  return added?.count ?? 0
+}
+
+/**
+ * Runs `work`, which makes accounts those of a migration.
+ *
+ * @throws Problem `account-in-migration`, which names another one that has one of them
+ */
+export async function inNoOther<T>(tx: Transaction, field: string, work: () => Promise<T>): Promise<T> {
   try {
-    return (await tx.savepoint(insert)).length
+    return await tx.savepoint(work)
   } catch (error) {
-    if (sqlState(error) !== '23505') throw error
-    const [, accountId = 'one of them'] = (error as { detail?: string }).detail?.match(/\)=\((.*)\)/) ?? []
-    throw inMigration(accountId, `cohorts.${index}`)
+    const [, accountId] = (error as { detail?: string }).detail?.match(/^Key \(account_id\)=\((.*)\)/) ?? []
+    if (sqlState(error) !== '23505' || !accountId) throw error
+    await refuseInMigration(tx, accountId, field)
+    // That one has ended since.
+    return await inNoOther(tx, field, work)
   }
 }
 
-export function inMigration(accountId: string, field: string): Problem {
-  return new Problem(
+/** @throws Problem `account-in-migration`, which names the migration, while one has the account under way */
+export async function refuseInMigration(tx: Transaction, accountId: string, field = 'mode'): Promise<void> {
+  const [row] = await tx.query<{ id: string; name: string }>(
+    `SELECT m.id, m.name FROM account_migration_accounts a JOIN account_migrations m ON m.id = a.migration_id
+     WHERE a.account_id = $1 AND a.open`,
+    [accountId],
+  )
+  if (!row) return
+  const named = row.name ? `"${row.name}" (${row.id})` : `"${row.id}"`
+  throw new Problem(
     'account-in-migration',
-    `Another migration moves the account "${accountId}". Let it end, or stop it.`,
+    `The migration ${named} moves the account "${accountId}". Let it end, or stop it.`,
     {
-      fields: [{ field, message: 'must have no account of another migration that has not ended' }],
-      members: { accountId },
+      fields: [{ field, message: 'must be of no account that a migration moves' }],
+      members: { accountId, migrationId: row.id },
     },
   )
 }
@@ -91,14 +116,10 @@ async function refuseUnfit(tx: Transaction, index: number, accountIds: string[])
         fields: [{ field, message: 'must be the id of an account' }],
       })
     }
-    if (mode !== 'done' && mode !== 'rollback') continue
-    throw new Problem(
-      'account-mode',
-      `The account "${id}" is ${mode}: it does not go to the current store from there.`,
-      {
-        fields: [{ field, message: 'must be an account that is off, ready or migrating' }],
-      },
-    )
+    if (mode !== 'done') continue
+    throw new Problem('account-mode', `The account "${id}" is done: it is in the current store already.`, {
+      fields: [{ field, message: 'must be an account that is not done' }],
+    })
   }
 }
 

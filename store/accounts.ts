@@ -184,7 +184,7 @@ export async function publishMode(tx: Transaction, accountId: string, { epoch }:
   )
   const state = toState(row as AccountRow)
   const data = { accountId, before: { mode: before.mode }, after: { mode: state.mode }, epoch }
-  if (before.epoch > 0) tx.emitEvent({ type: 'account-mode-changed', data })
+  if (before.epoch > 0 && before.mode !== state.mode) tx.emitEvent({ type: 'account-mode-changed', data })
   await tx.query('SELECT pg_notify($1, $2)', [ACCOUNTS_CHANNEL, JSON.stringify(state)])
 }
 

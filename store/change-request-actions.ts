@@ -40,8 +40,8 @@ import { reorderStrategies } from './strategy-order.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface Action<P = Record<string, unknown>> {
-  /** The call that does the same at once. */
-  route: string
+  /** The calls that do the same at once. */
+  routes: string[]
   /** What that call takes: its body, and of its path what names more than the flag. */
   payload: z.ZodType<P>
   /** Whether it is about a flag that the change names; one that is made has its key in the payload. */
@@ -72,14 +72,16 @@ const constraints = (list: Constraint[] = []) =>
   list.flatMap((constraint, i) => toFields(checkConstraint(constraint), ['constraints', i]))
 const ofPlan = { planId: Ulid }
 const ofMilestone = { planId: Ulid, milestoneId: Ulid }
-const milestonePath = '/flags/:flagKey/release-plans/:planId/milestones/:milestoneId'
+const planPath = '/flags/:flagKey/release-plans/:planId'
+const milestonePath = `${planPath}/milestones/:milestoneId`
+const strategyPaths = ['/flags/:flagKey/strategies/:strategyId', `${planPath}/milestone-strategies/:strategyId`]
 const hasMore = (keys: string[]) => (payload: object) => Object.keys(payload).some((key) => !keys.includes(key))
 const MORE = 'must name at least one field to change'
 
 /** Everything that a change request can do; a request is these, in its order. */
 export const ACTIONS = {
   createFlag: action({
-    route: 'POST /flags',
+    routes: ['POST /flags'],
     payload: NewFlag,
     onFlag: false,
     makes: true,
@@ -89,7 +91,7 @@ export const ACTIONS = {
     execute: (tx, { environment }, input) => createFlag(tx, environment, input),
   }),
   updateFlag: action({
-    route: 'PATCH /flags/:flagKey',
+    routes: ['PATCH /flags/:flagKey'],
     payload: FlagEdit,
     onFlag: true,
     target: flagOf,
@@ -99,7 +101,7 @@ export const ACTIONS = {
     execute: (tx, at, edit) => editFlag(tx, at, edit),
   }),
   archiveFlag: action({
-    route: 'DELETE /flags/:flagKey',
+    routes: ['DELETE /flags/:flagKey'],
     payload: strict({}),
     onFlag: true,
     whole: true,
@@ -109,7 +111,7 @@ export const ACTIONS = {
     execute: (tx, at) => archiveFlag(tx, at),
   }),
   addStrategy: action({
-    route: 'POST /flags/:flagKey/strategies',
+    routes: ['POST /flags/:flagKey/strategies', `POST ${milestonePath}/strategies`],
     payload: strict({ ...NewStrategy.shape, milestoneId: Ulid.optional() }),
     onFlag: true,
     target: flagOf,
@@ -118,7 +120,7 @@ export const ACTIONS = {
     execute: (tx, at, { milestoneId, ...input }) => addStrategy(tx, at, input, milestoneId ? { milestoneId } : {}),
   }),
   updateStrategy: action({
-    route: 'PATCH /flags/:flagKey/strategies/:strategyId',
+    routes: strategyPaths.flatMap((path) => [`PATCH ${path}`, `PUT ${path}`]),
     payload: strict({ strategyId: Ulid, ...StrategyEdit.shape }).refine(hasMore(['strategyId']), MORE),
     onFlag: true,
     target: (_, { strategyId }) => `strategy ${strategyId}`,
@@ -134,7 +136,7 @@ export const ACTIONS = {
       updateStrategy(tx, { ...at, strategyId }, { edit }, { door: 'strategy' }),
   }),
   deleteStrategy: action({
-    route: 'DELETE /flags/:flagKey/strategies/:strategyId',
+    routes: strategyPaths.map((path) => `DELETE ${path}`),
     payload: strict({ strategyId: Ulid }),
     onFlag: true,
     whole: true,
@@ -144,7 +146,7 @@ export const ACTIONS = {
     execute: (tx, at, { strategyId }) => removeStrategy(tx, { ...at, strategyId }, { door: 'strategy' }),
   }),
   reorderStrategies: action({
-    route: 'POST /flags/:flagKey/strategies/reorder',
+    routes: ['POST /flags/:flagKey/strategies/reorder'],
     payload: strict({
       ids: z.array(Ulid).max(1000, 'must name each of the strategies once'),
       milestoneId: Ulid.optional(),
@@ -156,7 +158,7 @@ export const ACTIONS = {
     execute: (tx, at, { ids, milestoneId }) => reorderStrategies(tx, at, ids, milestoneId ? { milestoneId } : {}),
   }),
   createSegment: action({
-    route: 'POST /segments',
+    routes: ['POST /segments'],
     payload: NewSegment,
     onFlag: false,
     makes: true,
@@ -167,7 +169,7 @@ export const ACTIONS = {
     execute: (tx, { environment }, input) => createSegment(tx, environment, input),
   }),
   updateSegment: action({
-    route: 'PATCH /segments/:segmentKey',
+    routes: ['PATCH /segments/:segmentKey'],
     payload: strict({ segmentKey: SegmentKey, ...SegmentEdit.shape }).refine(hasMore(['segmentKey']), MORE),
     onFlag: false,
     target: (_, { segmentKey }) => `segment ${segmentKey}`,
@@ -178,7 +180,7 @@ export const ACTIONS = {
     execute: (tx, { environment }, { segmentKey, ...edit }) => editSegment(tx, { environment, segmentKey }, edit),
   }),
   deleteSegment: action({
-    route: 'DELETE /segments/:segmentKey',
+    routes: ['DELETE /segments/:segmentKey'],
     payload: strict({ segmentKey: SegmentKey }),
     onFlag: false,
     whole: true,
@@ -188,7 +190,7 @@ export const ACTIONS = {
     execute: (tx, { environment }, { segmentKey }) => deleteSegment(tx, { environment, segmentKey }),
   }),
   addReleasePlan: action({
-    route: 'POST /flags/:flagKey/release-plans',
+    routes: ['POST /flags/:flagKey/release-plans'],
     payload: NewReleasePlan,
     onFlag: true,
     whole: true,
@@ -197,7 +199,7 @@ export const ACTIONS = {
     execute: (tx, at, input) => createPlan(tx, at, input),
   }),
   deleteReleasePlan: action({
-    route: 'DELETE /flags/:flagKey/release-plans/:planId',
+    routes: [`DELETE ${planPath}`],
     payload: strict({ ...ofPlan, keepStrategies: z.boolean({ error: 'must be true or false' }).default(false) }),
     onFlag: true,
     whole: true,
@@ -207,7 +209,7 @@ export const ACTIONS = {
     execute: (tx, at, { planId, keepStrategies }) => deletePlan(tx, { ...at, planId }, { keepStrategies }),
   }),
   startMilestone: action({
-    route: `POST ${milestonePath}/start`,
+    routes: [`POST ${milestonePath}/start`],
     payload: strict({ ...ofMilestone, ...StartMilestone.shape }),
     onFlag: true,
     whole: true,
@@ -218,7 +220,7 @@ export const ACTIONS = {
       startMilestone(tx, { ...at, planId, milestoneId }, { enable, overrideFreeze }),
   }),
   updateMilestone: action({
-    route: `PATCH ${milestonePath}`,
+    routes: [`PATCH ${milestonePath}`],
     payload: strict({ ...ofMilestone, ...MilestoneEdit.shape }).refine(hasMore(['planId', 'milestoneId']), MORE),
     onFlag: true,
     target: (_, { milestoneId }) => `milestone ${milestoneId}`,
@@ -228,7 +230,7 @@ export const ACTIONS = {
     execute: (tx, at, { planId, milestoneId, ...edit }) => editMilestone(tx, { ...at, planId, milestoneId }, edit),
   }),
   approveMilestone: action({
-    route: `POST ${milestonePath}/approve`,
+    routes: [`POST ${milestonePath}/approve`],
     payload: strict(ofMilestone),
     onFlag: true,
     whole: true,
@@ -238,7 +240,7 @@ export const ACTIONS = {
     execute: (tx, at, payload) => approveMilestone(tx, { ...at, ...payload }),
   }),
   resumeReleasePlan: action({
-    route: 'POST /flags/:flagKey/release-plans/:planId/resume',
+    routes: [`POST ${planPath}/resume`],
     payload: strict(ofPlan),
     onFlag: true,
     whole: true,
@@ -248,7 +250,7 @@ export const ACTIONS = {
     execute: (tx, at, { planId }) => resumePlan(tx, { ...at, planId }),
   }),
   createSchedule: action({
-    route: 'POST /flags/:flagKey/schedule',
+    routes: ['POST /flags/:flagKey/schedule'],
     payload: NewSchedule,
     onFlag: true,
     target: flagOf,
@@ -287,5 +289,5 @@ export function wishOf({ action: name, payload }: { action: string; payload: Rec
 
 /** The action that does what a direct call does, if there is one; `route` as `PATCH /flags/:flagKey`. */
 export function actionOf(route: string): ActionName | null {
-  return NAMES.find((name) => ACTIONS[name].route === route) ?? null
+  return NAMES.find((name) => ACTIONS[name].routes.includes(route)) ?? null
 }

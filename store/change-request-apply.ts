@@ -1,7 +1,7 @@
 import type { ChangeConflict, ChangeRequest } from '../domain/change-request.ts'
-import type { NewEvent, Origin } from '../domain/event.ts'
+import { BY_ITSELF, type NewEvent } from '../domain/event.ts'
 import { firstFree } from '../domain/freeze.ts'
-import { Problem } from '../domain/problems.ts'
+import { Problem, unless } from '../domain/problems.ts'
 import { isRefusedByData } from './apply-due.ts'
 import {
   actionNamed,
@@ -11,7 +11,6 @@ import {
   describeConflicts,
   isHealable,
 } from './change-request-conflicts.ts'
-import { refuseFrozen } from './change-request-review.ts'
 import {
   type ChangeRow,
   enqueueRequestNudge,
@@ -29,11 +28,9 @@ import {
 import { shown } from './change-requests.ts'
 import type { Database } from './database.ts'
 import { lockFlags } from './flags.ts'
-import { freezesSince } from './freeze-rows.ts'
+import { freezesSince, refuseFrozen } from './freeze-rows.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
 import { type Transaction, transaction } from './transaction.ts'
-
-const BY_ITSELF: Origin = { actor: 'interlock', door: 'schedule' }
 
 export interface ApplyOptions {
   /** Although something was changed since; needs a reason. */
@@ -58,7 +55,7 @@ export async function applyRequest(
   const loaded = await lockForApply(tx, address, expected)
   requireState(loaded, 'approved', 'scheduled', 'suspended', 'failed')
   if (!isApproved(loaded)) throw approvalsMissing(loaded)
-  await refuseFrozen(tx, loaded, loaded.row.now, overrideFreeze)
+  await refuseFrozen(tx, loaded.row.environment, loaded.row.now, overrideFreeze)
   const conflicts = await conflictsOf(tx, loaded)
   if (force && !tx.origin.reason?.trim()) {
     throw new Problem('validation-failed', 'To apply it although something was changed since, say why.', {
@@ -90,7 +87,7 @@ export interface RequestProgress {
 
 /** Undefined when the request is gone. */
 export async function readRequestProgress(db: Database, id: string): Promise<RequestProgress | undefined> {
-  const loaded = await loadRequest(db, { id }).catch(ifGone)
+  const loaded = await loadRequest(db, { id }).catch(unless('change-request-not-found'))
   if (!loaded) return undefined
   const { row, changes } = loaded
   const dueAt = await dueAtOf(db, loaded)
@@ -271,8 +268,4 @@ async function nudgeNeighbours(tx: Transaction, { row, changes }: Loaded): Promi
     [row.environment, row.id, flagKeysOf(changes)],
   )
   for (const { flagKeys, ...neighbour } of neighbours) enqueueRequestNudge(tx, neighbour, flagKeys, `/beside/${row.id}`)
-}
-
-function ifGone(error: unknown): undefined {
-  if (!(error instanceof Problem && error.code === 'change-request-not-found')) throw error
 }

@@ -1,5 +1,4 @@
 import type { ChangeRequest } from '../domain/change-request.ts'
-import { freezeAt } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { actionNamed, addressOf, conflictProblem, conflictsOf, isHealable } from './change-request-conflicts.ts'
 import {
@@ -13,8 +12,8 @@ import {
   requireState,
   validApprovals,
 } from './change-request-rows.ts'
-import { refusePast, revokeStale, shown } from './change-requests.ts'
-import { freezesSince } from './freeze-rows.ts'
+import { OPEN, refusePast, revokeStale, shown } from './change-requests.ts'
+import { refuseFrozen } from './freeze-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 type Move = Parameters<typeof moveRequest>[2]
@@ -103,7 +102,7 @@ export async function cancelRequest(
   expected?: number,
 ): Promise<ChangeRequest> {
   const loaded = await lockRequest(tx, address, expected)
-  requireState(loaded, 'draft', 'in-review', 'approved', 'scheduled', 'suspended', 'failed', 'rejected')
+  requireState(loaded, ...OPEN)
   const moved = { state: 'cancelled', reason: tx.origin.reason ?? null } as const
   return await shown(tx, await moveRequest(tx, loaded, moved, 'change-request-cancelled'))
 }
@@ -130,7 +129,7 @@ export async function scheduleRequest(
     })
   }
   refusePast(loaded, scheduledAt)
-  await refuseFrozen(tx, loaded, scheduledAt, overrideFreeze)
+  await refuseFrozen(tx, row.environment, scheduledAt, overrideFreeze)
   const conflicts = await conflictsOf(tx, loaded)
   if (conflicts.length > 0) throw conflictProblem(conflicts)
   const timed: Loaded = { ...loaded, row: { ...row, scheduled_at: scheduledAt } }
@@ -138,21 +137,6 @@ export async function scheduleRequest(
   const state = isApproved({ ...timed, approvals: (await loadRequest(tx, row)).approvals }) ? 'scheduled' : 'in-review'
   const moved = { state, scheduledAt, overrideFreeze } as const
   return await shown(tx, await moveRequest(tx, loaded, moved, 'change-request-scheduled', { revoked }))
-}
-
-/** @throws Problem `frozen`, `validation-failed` for an override without a reason */
-export async function refuseFrozen(tx: Transaction, { row }: Loaded, at: Date, override: boolean): Promise<void> {
-  if (override && !tx.origin.reason?.trim()) {
-    throw new Problem('validation-failed', 'To change something inside a freeze, say why.', {
-      fields: [{ field: 'query.reason', message: 'is needed with overrideFreeze=true' }],
-    })
-  }
-  const freeze = freezeAt(await freezesSince(tx, [row.environment], at), at.getTime())
-  if (!freeze || override) return
-  throw new Problem('frozen', `The environment "${row.environment}" is frozen until ${freeze.to}: ${freeze.reason}`, {
-    fields: [{ field: 'query.overrideFreeze', message: 'must be true, with a reason; else wait until its end' }],
-    members: { freezeId: freeze.id, until: freeze.to },
-  })
 }
 
 /**

@@ -32,7 +32,8 @@ import type { Transaction } from './transaction.ts'
 
 /** More, nobody can review. */
 const MOST = 100
-const OPEN = ['draft', 'in-review', 'approved', 'scheduled', 'suspended', 'failed', 'rejected'] as const
+/** The states in which a request is neither applied nor cancelled. */
+export const OPEN = ['draft', 'in-review', 'approved', 'scheduled', 'suspended', 'failed', 'rejected'] as const
 
 export type ChangeAddress = Required<RequestAddress> & { changeId: string }
 

@@ -1,6 +1,6 @@
 import type { Configuration, ConstraintConfiguration, FlagConfiguration } from '../domain/evaluation/model.ts'
 import type { EventType } from '../domain/event.ts'
-import { Problem } from '../domain/problems.ts'
+import { Problem, unless } from '../domain/problems.ts'
 import type { Dependency, StrategyContent } from '../domain/strategy.ts'
 import { type Database, query } from './database.ts'
 import { readFlagState } from './flag-state.ts'
@@ -50,15 +50,11 @@ export async function readConfigurationAt(
 ): Promise<{ configuration: Configuration; certain: boolean }> {
   const { flag, certain } = await flagAt(db, address, at)
   const parents = await Promise.all(
-    flag.dependencies.map(({ flagKey }) => flagAt(db, { ...address, flagKey }, at).catch(absent)),
+    flag.dependencies.map(({ flagKey }) => flagAt(db, { ...address, flagKey }, at).catch(unless('flag-not-found'))),
   )
   const flags = [flag, ...parents.flatMap((parent) => parent?.flag ?? [])]
   const segments = await segmentsAt(db, address.environment, at)
   return { configuration: { flags: new Map(flags.map((one) => [one.key, one])), segments }, certain }
-}
-
-function absent(error: unknown): undefined {
-  if (!(error instanceof Problem) || error.code !== 'flag-not-found') throw error
 }
 
 async function flagAt(

@@ -3,7 +3,7 @@ import type {
   EnvironmentSettingsEdit,
   EnvironmentSettingsWithDrift,
 } from '../domain/environment-settings.ts'
-import { Problem } from '../domain/problems.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { makeSettings } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { KEY_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
@@ -75,12 +75,7 @@ export async function editSettings(
     environment,
   ])
   const before = toSettings(locked as SettingsRow)
-  if (expectedVersion !== undefined && expectedVersion !== before.version) {
-    throw new Problem('revision-mismatch', `The settings are at version ${before.version}. Read them, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${before.version}", their ETag as they are now` }],
-      members: { version: before.version },
-    })
-  }
+  requireCurrent('The environment', { version: before.version }, expectedVersion)
   const wanted = { ...before, ...edit }
   const [row] = await tx.query<SettingsRow>(
     `UPDATE environment_settings SET release_plan_sync = $2, change_requests = $3, required_approvals = $4, self_approval = $5,

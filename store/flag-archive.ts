@@ -1,8 +1,9 @@
 import type { Flag } from '../domain/flag.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { refuseDependedOn } from './flag-dependencies.ts'
 import { refuseFlagInRelease } from './flag-releases.ts'
 import { cancelPendingOfFlag } from './flag-schedules.ts'
-import { emitFlagEvent, type FlagAddress, lockFlag, refuseStale, writeFlag } from './flags.ts'
+import { emitFlagEvent, type FlagAddress, lockFlag, writeFlag } from './flags.ts'
 import { endRecurrencesOfFlag } from './recurrence-occurrences.ts'
 import { pausePlanOfFlag } from './release-plan-control.ts'
 import type { Transaction } from './transaction.ts'
@@ -14,7 +15,7 @@ import type { Transaction } from './transaction.ts'
  */
 export async function archiveFlag(tx: Transaction, address: FlagAddress, expectedRevision?: number): Promise<Flag> {
   const { flag, now } = await lockFlag(tx, address)
-  refuseStale(flag, expectedRevision)
+  requireCurrent('The flag', { revision: flag.revision }, expectedRevision)
   if (flag.archivedAt) return flag
   await refuseDependedOn(tx, flag)
   await refuseFlagInRelease(tx, flag)

@@ -4,7 +4,7 @@ import type { FlagSchedule, NewSchedule, ScheduleEdit, ScheduleStatus } from '..
 import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
-import type { Gate } from './change-request-gate.ts'
+import { changeRequestRequired, type Gate } from './change-request-gate.ts'
 import { type Database, query } from './database.ts'
 import { type FlagAddress, getFlag, type LockedFlag, lockFlag, refuseArchived } from './flags.ts'
 import { DUE_CURSOR, type Page, type PageRequest, page, readCursor } from './page.ts'
@@ -113,9 +113,10 @@ type Made = NewSchedule & { flagId: string; releaseId?: string } & Partial<Pick<
 /**
  * What may not be scheduled on a flag that the caller has locked.
  *
- * @throws Problem `flag-archived`, `schedule-in-past`, `schedule-out-of-order`, and those of `refuseUpdates`
+ * @throws Problem `change-request-required`, `flag-archived`, `schedule-in-past`, `schedule-out-of-order`, and those of `refuseUpdates`
  */
 export async function refuseNewSchedule(tx: Transaction, locked: LockedFlag, asked: NewSchedule): Promise<void> {
+  if (locked.gated) throw changeRequestRequired(locked.flag.environment)
   refuseArchived(locked.flag)
   // Its sequence will be higher than any that was given out, so at the watermark's own instant it still comes after.
   refuseDueTime(new Date(asked.scheduledAt), Number.POSITIVE_INFINITY, locked)

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { checkVariants } from '../domain/evaluation/check.ts'
 import type { Flag, FlagEdit, NewFlag } from '../domain/flag.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type { Dependency } from '../domain/strategy.ts'
 import { refuseFields, toFields } from '../domain/strategy-content.ts'
@@ -22,6 +23,8 @@ export interface LockedFlag {
   flag: Flag
   appliedThrough: { at: Date; sequence: number } | null
   now: Date
+  /** Its environment asks for change requests, and the caller asked to be told. */
+  gated: boolean
 }
 
 export function flagNotFound({ environment, flagKey }: FlagAddress): Problem {
@@ -60,14 +63,14 @@ export async function lockFlag(tx: Transaction, address: FlagAddress, gate?: Gat
 
 /**
  * Locks flags in the order (environment, key), which is everybody's; those that do not exist are left out. A dry run only
- * reads them.
+ * reads them. With `each`, flags whose environment asks for change requests are not refused, but marked as `gated`.
  *
  * @throws Problem `change-request-required`, as `lockFlag` does
  */
 export async function lockFlags(
   tx: Transaction,
   addresses: FlagAddress[],
-  { dryRun = false, ...gate }: Gate & { dryRun?: boolean } = {},
+  { dryRun = false, each = false, ...gate }: Gate & { dryRun?: boolean; each?: boolean } = {},
 ): Promise<LockedFlag[]> {
   const rows = await tx.query<FlagRow & { now: Date; gated: boolean | null }>(
     `WITH ${settingsCte('$1::text[]', '$3::boolean')}
@@ -78,13 +81,14 @@ export async function lockFlags(
     [addresses.map(({ environment }) => environment), addresses.map(({ flagKey }) => flagKey), isGated(tx, gate)],
   )
   const gated = rows.find((row) => row.gated)
-  if (gated) throw changeRequestRequired(gated.environment)
+  if (gated && !each) throw changeRequestRequired(gated.environment)
   return rows.map(toLocked)
 }
 
-function toLocked(row: FlagRow & { now: Date }): LockedFlag {
-  const { applied_through_at: at, applied_through_sequence: sequence } = row
-  return { flag: toFlag(row), appliedThrough: at && sequence !== null ? { at, sequence } : null, now: row.now }
+function toLocked(row: FlagRow & { now: Date; gated: boolean | null }): LockedFlag {
+  const { applied_through_at: at, applied_through_sequence: sequence, now, gated } = row
+  const appliedThrough = at && sequence !== null ? { at, sequence } : null
+  return { flag: toFlag(row), appliedThrough, now, gated: gated === true }
 }
 
 /** @throws Problem `flag-not-found` */
@@ -169,7 +173,7 @@ export async function editFlag(
   expectedRevision?: number,
 ): Promise<Flag> {
   const { flag, parents } = await lockWithParents(tx, address, edit)
-  refuseStale(flag, expectedRevision)
+  requireCurrent('The flag', { revision: flag.revision }, expectedRevision)
   const { archived, ...changes } = edit
   if (archived === undefined) refuseArchived(flag)
   const wanted = { ...flag, ...changes, ...(archived === false && { archivedAt: null }) }
@@ -207,15 +211,6 @@ async function lockWithParents(
 
 function addressesOf(environment: string, dependencies: Dependency[]): FlagAddress[] {
   return dependencies.map(({ flagKey }) => ({ environment, flagKey }))
-}
-
-/** @throws Problem `revision-mismatch` when the caller's If-Match is not the flag's revision */
-export function refuseStale(flag: Flag, expectedRevision: number | undefined): void {
-  if (expectedRevision === undefined || expectedRevision === flag.revision) return
-  throw new Problem('revision-mismatch', `The flag is at revision ${flag.revision}. Read it again, then decide.`, {
-    fields: [{ field: 'header.if-match', message: `must be "${flag.revision}", the ETag of the flag as it is now` }],
-    members: { revision: flag.revision },
-  })
 }
 
 /** Writes every field of a locked flag as a new configuration revision. */

@@ -1,4 +1,5 @@
-import type { Freeze } from '../domain/freeze.ts'
+import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
+import { type FieldProblem, Problem } from '../domain/problems.ts'
 import type { Database } from './database.ts'
 import { ask, type Transaction } from './transaction.ts'
 
@@ -45,4 +46,45 @@ export async function freezesSince(
     [environments, since],
   )
   return rows.map(toFreeze)
+}
+
+/**
+ * @returns the freeze around `at` that the change is let into, if any
+ * @throws Problem `frozen`, `validation-failed` for an override without a reason
+ */
+export async function refuseFrozen(
+  tx: Transaction,
+  environment: string,
+  at: Date,
+  override: boolean,
+): Promise<Freeze | null> {
+  requireReason(tx, override)
+  const freezes = await freezesSince(tx, [environment], at)
+  const freeze = freezeAt(freezes, at.getTime())
+  if (!freeze || override) return freeze ?? null
+  const firstFreeAt = new Date(firstFree(freezes, at.getTime())).toISOString()
+  throw frozen(freeze, firstFreeAt, {
+    field: 'query.overrideFreeze',
+    message: `must be true, with a reason; else wait until ${firstFreeAt}`,
+  })
+}
+
+/** @throws Problem `validation-failed` for an override without a reason */
+export function requireReason(tx: Transaction, override: boolean): void {
+  if (!override || tx.origin.reason?.trim()) return
+  throw new Problem('validation-failed', 'To change something inside a freeze, say why.', {
+    fields: [{ field: 'query.reason', message: 'is needed with overrideFreeze=true' }],
+  })
+}
+
+/** `firstFreeAt`: the first instant behind it that lies in no freeze; `fault`: what to ask for instead. */
+export function frozen(
+  { id: freezeId, environment, reason, to: until }: Freeze,
+  firstFreeAt: string,
+  fault: FieldProblem,
+): Problem {
+  return new Problem('frozen', `The environment "${environment}" is frozen until ${until}: ${reason}`, {
+    fields: [fault],
+    members: { freezeId, until, firstFreeAt },
+  })
 }

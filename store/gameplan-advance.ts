@@ -1,5 +1,5 @@
 import { type Move, nextMove } from '../domain/gameplan/run.ts'
-import { Problem } from '../domain/problems.ts'
+import { unless } from '../domain/problems.ts'
 import type { Database } from './database.ts'
 import { pauseLocked } from './gameplan-control.ts'
 import { stepTaken, takeStep, withdrawRequest } from './gameplan-flag.ts'
@@ -22,7 +22,7 @@ export interface GameplanProgress {
 
 /** Undefined when the gameplan is gone. */
 export async function readGameplanProgress(db: Database, id: string): Promise<GameplanProgress | undefined> {
-  const loaded = await loadGameplan(db, { id }).catch(ifGone)
+  const loaded = await loadGameplan(db, { id }).catch(unless('gameplan-not-found'))
   if (!loaded) return undefined
   const { row, patches } = loaded
   const dueAt = dueAtOf(loaded)
@@ -53,7 +53,7 @@ function dueAtOf(loaded: Loaded): Date | null {
  * @returns whether anything was done
  */
 export async function advanceGameplan(db: Database, id: string, guards: ScheduleGuards = {}): Promise<boolean> {
-  const seen = await loadGameplan(db, { id }).catch(ifGone)
+  const seen = await loadGameplan(db, { id }).catch(unless('gameplan-not-found'))
   if (seen?.row.status !== 'running') return false
   const advance = async (tx: Transaction) => {
     const loaded = await lockGameplan(tx, { id })
@@ -94,9 +94,4 @@ async function make(tx: Transaction, loaded: Loaded, move: Move, guards: Schedul
       )
       await finishGameplan(tx, loaded, 'gameplan-completed', {})
   }
-}
-
-function ifGone(error: unknown): undefined {
-  if (error instanceof Problem && error.code === 'gameplan-not-found') return undefined
-  throw error
 }

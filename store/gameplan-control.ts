@@ -101,8 +101,9 @@ export async function cancelGameplan(tx: Transaction, address: GameplanAddress, 
   const loaded = await lockGameplan(tx, address, expected)
   if (loaded.row.status === 'cancelled') return await toGameplan(tx, loaded)
   requireStatus(loaded, 'draft', 'running', 'paused')
-  await withdrawRequest(tx, loaded)
+  // First what locks the flag, then its change request: in the order of those who apply one.
   await stopSwitching(tx, loaded)
+  await withdrawRequest(tx, loaded)
   await tx.query(
     `UPDATE gameplans SET status = 'cancelled', pause_reason = NULL, problem = NULL, retry_at = NULL,
        finished_at = clock_timestamp() WHERE id = $1`,
@@ -143,6 +144,8 @@ export async function reviseGameplan(
     ),
   )
   await writeParts(tx, row.id, read)
+  // It would create the flag by its old name.
+  if (key !== (read.flag?.key ?? null)) await withdrawRequest(tx, loaded)
   const keys = new Set(read.patches.map((patch) => patch.key))
   const known = new Set(patches.map((patch) => patch.key))
   return await finishGameplan(tx, loaded, 'gameplan-revised', {

@@ -1,10 +1,11 @@
 import type { FlagState, FlagStep } from '../domain/gameplan/run.ts'
-import { Problem } from '../domain/problems.ts'
+import { Problem, unless } from '../domain/problems.ts'
 import type { NewChange } from './change-request-actions.ts'
 import { actionNamed } from './change-request-conflicts.ts'
 import { cancelRequest, submitRequest } from './change-request-review.ts'
 import { addChange, createRequest } from './change-requests.ts'
 import { cancelSchedule } from './flag-schedules.ts'
+import { refuseFrozen } from './freeze-rows.ts'
 import { finishGameplan, type Loaded } from './gameplan-rows.ts'
 import { pausePlan } from './release-plan-control.ts'
 import type { ScheduleGuards } from './schedule-guards.ts'
@@ -25,6 +26,9 @@ export async function takeStep(tx: Transaction, loaded: Loaded, step: FlagStep, 
       if (change) {
         const at = { environment: loaded.row.environment, flagKey: change.flagKey ?? '' }
         await actionNamed(change.action).execute(tx, at, change.payload, { guards, overrideFreeze: false })
+        // Only people switch a flag inside a freeze. Asked afterwards: where change requests are wanted, that comes first.
+        if (step === 'switch' && change.action === 'updateFlag')
+          await refuseFrozen(tx, loaded.row.environment, loaded.row.now, false)
       }
       await stepTaken(tx, loaded, step)
     })
@@ -181,23 +185,16 @@ async function scheduleOf(tx: Transaction, { row, patches }: Loaded): Promise<st
   return schedule?.id ?? null
 }
 
-/** Stops what would switch the flag, or switch it further: that passes where change requests are asked for. */
+/** Stops what would switch the flag, or switch it further, unless it is too late: that passes where change requests are asked for. */
 export async function stopSwitching(tx: Transaction, { row }: Loaded): Promise<void> {
   if (row.schedule_id !== null && row.schedule_status === 'pending') {
-    await unless('schedule-applied', () =>
-      tx.savepoint(() => cancelSchedule(tx, { scheduleId: row.schedule_id as string })),
-    )
+    await tx
+      .savepoint(() => cancelSchedule(tx, { scheduleId: row.schedule_id as string }))
+      .catch(unless('schedule-applied'))
   }
   if (row.release_plan_id !== null && row.plan_status === 'running') {
-    await unless('plan-not-running', () => tx.savepoint(() => pausePlan(tx, { planId: row.release_plan_id as string })))
+    await tx.savepoint(() => pausePlan(tx, { planId: row.release_plan_id as string })).catch(unless('plan-not-running'))
   }
-}
-
-/** It was too late for that. */
-async function unless(code: Problem['code'], work: () => Promise<unknown>): Promise<void> {
-  await work().catch((error) => {
-    if (!(error instanceof Problem && error.code === code)) throw error
-  })
 }
 
 /** Cancels the change request of a locked gameplan, if it has one that can be. @throws Problem `change-request-state` when it was applied */

@@ -1,6 +1,7 @@
 import type { EventType } from '../domain/event.ts'
 import type { Activation, Gameplan, GameplanStatus, GameplanSummary } from '../domain/gameplan/resource.ts'
 import { type FlagState, type FlagStep, missingFor, type Run, type RunPatch } from '../domain/gameplan/run.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type { Database } from './database.ts'
 import { nudgeGameplan } from './tasks.ts'
@@ -105,13 +106,7 @@ export async function loadGameplan(from: Database | Transaction, { id }: Gamepla
 export async function lockGameplan(tx: Transaction, address: GameplanAddress, expected?: number): Promise<Loaded> {
   await tx.query('SELECT 1 FROM gameplans WHERE id = $1 FOR NO KEY UPDATE', [address.id])
   const loaded = await loadGameplan(tx, address)
-  const { version } = loaded.row
-  if (expected !== undefined && expected !== version) {
-    throw new Problem('revision-mismatch', `The gameplan is at version ${version}. Read it again, then decide.`, {
-      fields: [{ field: 'header.if-match', message: `must be "${version}", its ETag as it is now` }],
-      members: { version },
-    })
-  }
+  requireCurrent('The gameplan', { version: loaded.row.version }, expected)
   return loaded
 }
 
@@ -146,13 +141,12 @@ export async function finishGameplan(
   { row: before }: Loaded,
   type: Extract<EventType, `gameplan-${string}`>,
   data: Record<string, unknown>,
-  revision?: number,
 ): Promise<Gameplan> {
   await tx.query('UPDATE gameplans SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1', [
     before.id,
   ])
   const after = await loadGameplan(tx, before)
-  emitGameplanEvent(tx, type, after, data, revision)
+  emitGameplanEvent(tx, type, after, data)
   if (before.status !== 'draft' || after.row.status === 'running') enqueueGameplanNudge(tx, after)
   return await toGameplan(tx, after)
 }
@@ -162,16 +156,9 @@ export function emitGameplanEvent(
   type: Extract<EventType, `gameplan-${string}`>,
   { row }: Loaded,
   data: Record<string, unknown>,
-  revision?: number,
 ): void {
   const { id: gameplanId, environment, flag_key: flagKey } = row
-  tx.emitEvent({
-    type,
-    environment,
-    ...(flagKey && { flagKey }),
-    revision: revision ?? null,
-    data: { gameplanId, ...data },
-  })
+  tx.emitEvent({ type, environment, ...(flagKey && { flagKey }), data: { gameplanId, ...data } })
 }
 
 /** Has the gameplan's workflow read its row; `because` tells one repair from another. */
@@ -184,8 +171,6 @@ export function enqueueGameplanNudge(tx: Transaction, { row }: Loaded, because =
     { idempotencyKey: `gameplan/${gameplanId}/${version}${because}` },
   )
 }
-
-const iso = (date: Date | null) => date?.toISOString() ?? null
 
 export function toSummary({ row, patches }: { row: SummaryRow; patches: PatchRow[] }): GameplanSummary {
   const { flag_key: key, introduced, activated } = row
@@ -220,8 +205,8 @@ export function toSummary({ row, patches }: { row: SummaryRow; patches: PatchRow
     createdBy: row.created_by,
     startedBy: row.started_by,
     createdAt: row.created_at.toISOString(),
-    startedAt: iso(row.started_at),
-    finishedAt: iso(row.finished_at),
+    startedAt: row.started_at?.toISOString() ?? null,
+    finishedAt: row.finished_at?.toISOString() ?? null,
     updatedAt: row.updated_at.toISOString(),
   }
 }
@@ -236,7 +221,7 @@ export async function toGameplan(from: Database | Transaction, loaded: Loaded): 
     gates
       .filter((gate) => gate.kind === kind)
       .map(({ number, text, done, done_at, done_by: doneBy, answer }) => {
-        return { number, text, done, doneAt: iso(done_at), doneBy, answer }
+        return { number, text, done, doneAt: done_at?.toISOString() ?? null, doneBy, answer }
       })
   return {
     ...toSummary(loaded),
@@ -265,7 +250,7 @@ function toPatch(patch: PatchRow, { row, patches }: Loaded): Gameplan['patches']
     flagStep: key === row.introduced ? 'introduced' : key === row.activated ? 'activated' : null,
     pullRequest: patch.pull_request,
     reason,
-    decidedAt: iso(patch.decided_at),
+    decidedAt: patch.decided_at?.toISOString() ?? null,
     decidedBy,
   }
 }

@@ -27,7 +27,8 @@ const REVERTS = /^Reverts (?<pullRequest>[\w.-]+\/[\w.-]+#\d+)[ \t]*\r?$/gm
  * Notes what a merged pull request says of gameplans: the patches that it names are merged; those of a pull request that it
  * reverts are taken back. What it says again changes nothing.
  *
- * @throws Problem `gameplan-not-found`, `-state`, `patch-not-found`: then nothing of it is noted
+ * @throws Problem `gameplan-not-found`, `-state`, `patch-not-found`, `patch-state` when another one reverts it in this instant: then
+ * nothing of it is noted
  */
 export async function notePullRequest(tx: Transaction, { id, body }: MergedPullRequest): Promise<WebhookOutcome> {
   const merged = [...body.matchAll(MERGES)].map(({ groups }) => groups as unknown as PatchAddress)

@@ -62,7 +62,7 @@ export async function rememberResult(tx: Transaction, once: Once, result: unknow
 }
 
 /** Forgets keys whose time is over, at most `limit`. Returns how many. */
-export async function purgeIdempotencyKeys(tx: Transaction, limit = 1000): Promise<number> {
+export async function purgeIdempotencyKeys(tx: Transaction, limit: number): Promise<number> {
   const rows = await tx.query(
     `DELETE FROM idempotency_keys WHERE (actor, key) IN (
        SELECT actor, key FROM idempotency_keys WHERE created_at < clock_timestamp() - interval '${KEPT}' ORDER BY created_at LIMIT $1)

@@ -1,15 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { requireCurrent } from '../domain/if-match.ts'
 import { Problem } from '../domain/problems.ts'
 import type { MilestoneEdit, ReleasePlan } from '../domain/release-plan.ts'
 import { dueAfter } from '../domain/release-plan-forecast.ts'
 import { refuseArchived } from './flags.ts'
+import { refuseFrozen } from './freeze-rows.ts'
 import { beginMilestone } from './milestone-start.ts'
 import {
   emitPlanEvent,
   enqueuePlanNudge,
-  freezesAhead,
   type LockedPlan,
   lockPlan,
   type MilestoneRow,
@@ -47,27 +46,10 @@ export async function startMilestone(
   refuseArchived(locked.flag)
   requireCurrent('The release plan', { version: locked.plan.version }, expectedVersion)
   const milestone = milestoneOf(locked, milestoneId)
-  const overrode = await refuseFrozen(tx, locked, overrideFreeze)
+  const overrode = await refuseFrozen(tx, locked.plan.environment, locked.now, overrideFreeze)
   await rearmSafeguards(tx, locked.plan.id)
   const note = overrodeBy({ overrode })
   return await toPlan(tx, await beginMilestone(tx, locked, milestone, { plannedAt: locked.now, enable, note }))
-}
-
-/** @returns the freeze that it is let into, if any @throws Problem `frozen`, `validation-failed` */
-async function refuseFrozen(tx: Transaction, { plan, now }: LockedPlan, override: boolean): Promise<Freeze | null> {
-  if (override && !tx.origin.reason?.trim()) {
-    throw new Problem('validation-failed', 'To start a milestone inside a freeze, say why.', {
-      fields: [{ field: 'query.reason', message: 'is needed with overrideFreeze=true' }],
-    })
-  }
-  const freezes = await freezesAhead(tx, plan)
-  const freeze = freezeAt(freezes, now.getTime())
-  if (!freeze || override) return freeze ?? null
-  const firstFreeAt = new Date(firstFree(freezes, now.getTime())).toISOString()
-  throw new Problem('frozen', `The environment "${plan.environment}" is frozen until ${freeze.to}: ${freeze.reason}`, {
-    fields: [{ field: 'query.overrideFreeze', message: `must be true, with a reason; else wait until ${firstFreeAt}` }],
-    members: { freezeId: freeze.id, until: freeze.to, firstFreeAt },
-  })
 }
 
 /**

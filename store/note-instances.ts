@@ -2,9 +2,10 @@ import { hostname } from 'node:os'
 import pg from 'pg'
 import type { AccountState } from '../domain/account.ts'
 import { NOTE_PROTOCOL, type NoteInstance } from '../domain/account-migration.ts'
+import { BY_ITSELF } from '../domain/event.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Database, isConnectionLost, query } from './database.ts'
-import { transaction } from './transaction.ts'
+import { type Transaction, transaction } from './transaction.ts'
 
 /** How long an instance counts as live after its last heartbeat, and how often it sends one. */
 export const LEASE_SECONDS = 10
@@ -20,7 +21,7 @@ export type NewInstance = Pick<NoteInstance, 'id' | 'kind' | 'build' | 'protocol
 /** Registers an instance, or renews its lease; forgets those that were not seen for a day. @throws OldProtocol */
 export async function holdLease(db: Database, instance: NewInstance, behind = 0): Promise<void> {
   const { id, kind, build, protocol, role, host = `${hostname()}:${process.pid}` } = instance
-  const hold = async (tx: { query: <R extends object>(text: string, values?: unknown[]) => Promise<R[]> }) => {
+  const hold = async (tx: Transaction) => {
     // Shared to the end: a minimum is raised before this, and refuses it, or after, and sees it.
     const [row] = await tx.query<{ minimal: number }>('SELECT minimal FROM note_protocol FOR SHARE')
     const minimal = row?.minimal ?? 0
@@ -35,7 +36,7 @@ export async function holdLease(db: Database, instance: NewInstance, behind = 0)
     )
     await tx.query(`DELETE FROM note_instances WHERE lease_until < clock_timestamp() - interval '1 day'`)
   }
-  await transaction(db, hold, { origin: { actor: 'interlock', door: 'schedule' } })
+  await transaction(db, hold, { origin: BY_ITSELF })
 }
 
 /** Everybody who has written notes within a day, the last seen first. */
@@ -53,7 +54,7 @@ export async function listInstances(db: Database): Promise<NoteInstance[]> {
   }))
 }
 
-// Of what changed a minute ago or before, everybody has heard, if they listen.
+// Of what changed earlier, everybody has heard, if they listen.
 const RECENT = `SELECT id, epoch FROM accounts WHERE updated_at > clock_timestamp() - interval '1 hour' ORDER BY updated_at DESC LIMIT 200`
 
 export interface Registration {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Instant } from '../domain/flag.ts'
 import { Problem } from '../domain/problems.ts'
+import { Instant } from '../domain/text.ts'
 import { type Database, query } from './database.ts'
 import { type Page, type PageRequest, page, readCursor } from './page.ts'
 import type { Transaction } from './transaction.ts'
@@ -149,7 +149,7 @@ export async function requeueOutboxRow(tx: Transaction, id: number): Promise<Out
 }
 
 /** Deletes up to `limit` rows that were dispatched over a day ago. Returns how many. */
-export async function purgeOutbox(tx: Transaction, limit = 1000): Promise<number> {
+export async function purgeOutbox(tx: Transaction, limit: number): Promise<number> {
   const rows = await tx.query(
     `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
        WHERE state = 'dispatched' AND dispatched_at < clock_timestamp() - interval '1 day' ORDER BY dispatched_at LIMIT $1)

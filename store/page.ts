@@ -16,8 +16,11 @@ export const KEY_CURSOR = /^[A-Za-z0-9._-]+$/
 export const UUID_CURSOR = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export const ULID_CURSOR = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 
-/** Sort key of lists in the order in which schedules are due: due time, sequence. */
-export const DUE_CURSOR = [/^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/, /^\d{1,15}$/]
+/** Sort key of lists in the order in which schedules are due: due time, sequence. Postgres has no year 0. */
+export const DUE_CURSOR = [
+  /^(?!0000)\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
+  /^\d{1,15}$/,
+]
 
 /**
  * Cuts a page out of `rows`, which were asked for with `limit + 1`; `keyOf` names the sort key of the last row, which

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { compilePolicy } from '../domain/policy/compile.ts'
 import type { PolicyDocument } from '../domain/policy/document.ts'
 import { explainErrors } from '../domain/policy/interpret.ts'
@@ -6,8 +7,6 @@ import { type Database, sqlState } from './database.ts'
 import { ITEM_COLUMNS, type ItemRow, READY, toPolicyItem } from './media-item-rows.ts'
 import { partitionOf } from './policy-partitions.ts'
 import { type Transaction, transaction } from './transaction.ts'
-
-const origin = { actor: 'interlock', door: 'schedule' } as const
 
 /** A key range of a run, (after, to]; exhausted when its cursor is at `to`. */
 export interface Range {
@@ -46,14 +45,14 @@ export async function evaluateBatch(
 ): Promise<{ range: Range; items: number }> {
   const limit = range.limit ?? slice.batchSize
   try {
-    const done = (await transaction(db, (tx) => evaluate(tx, slice, range, limit), { origin })).result
+    const done = (await transaction(db, (tx) => evaluate(tx, slice, range, limit), { origin: BY_ITSELF })).result
     // Grown again step by step: one bad item is seldom alone.
     return { ...done, range: { ...done.range, limit: Math.min(slice.batchSize, limit * 2) } }
   } catch (error) {
     if (isInterference(error)) return await evaluateBatch(db, slice, range)
     if (!isRefusedByData(error)) throw error
     if (limit > 1) return await evaluateBatch(db, slice, { ...range, limit: Math.ceil(limit / 2) })
-    return (await transaction(db, (tx) => recordPoison(tx, slice, range, error), { origin })).result
+    return (await transaction(db, (tx) => recordPoison(tx, slice, range, error), { origin: BY_ITSELF })).result
   }
 }
 

@@ -55,6 +55,7 @@ export async function dropUnusedPartitions(db: Database): Promise<number[]> {
      -- Postgres detaches one at a time: what was interrupted comes first.
      ORDER BY 3 DESC, p.version`,
   )
+  if (unused.length === 0) return []
   const client = await db.pool.connect()
   try {
     await client.query(`SET lock_timeout = '200ms'`)

@@ -1,12 +1,12 @@
 import { type Gate, readiness } from '../domain/policy-run.ts'
 import { Problem } from '../domain/problems.ts'
 import { lockPolicy } from './catalog-policies.ts'
-import type { Database } from './database.ts'
+import { type Database, sqlState } from './database.ts'
 import { keepEvaluated, lockEvaluated } from './evaluated-versions.ts'
 import { READY } from './media-item-rows.ts'
 import { emitRunEvent, lockRun, type RunRow, type StoredRun, toRun } from './policy-runs.ts'
 import { bumpRevision } from './revision.ts'
-import { type Transaction, transaction } from './transaction.ts'
+import { type Transaction, type TransactionOptions, transaction } from './transaction.ts'
 
 export interface Readiness {
   coverage: number
@@ -80,7 +80,7 @@ export async function promoteRun(
   db: Database,
   runId: string,
   gate: Gate,
-  options: Parameters<typeof transaction>[2],
+  options: TransactionOptions,
 ): Promise<Promotion> {
   return (await transaction(db, (tx) => promote(tx, runId, gate), options)).result
 }
@@ -123,7 +123,7 @@ async function activate(tx: Transaction, version: number): Promise<number | null
   // Another promotion was faster: everything from the start, with what it made.
   if (seen !== null && moved.length === 0) throw conflict()
   await tx.query(`UPDATE catalog_policies SET is_active = true WHERE version = $1`, [version]).catch((error) => {
-    throw (error as { code?: string }).code === '23505' ? conflict() : error
+    throw sqlState(error) === '23505' ? conflict() : error
   })
   return seen
 }

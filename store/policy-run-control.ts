@@ -1,7 +1,6 @@
 import type { Gate, Pace, Prepare } from '../domain/policy-run.ts'
 import { Problem } from '../domain/problems.ts'
 import { lockPolicy, type PolicyRow } from './catalog-policies.ts'
-import { sqlState } from './database.ts'
 import { keepEvaluated, lockEvaluated, stopEvaluating } from './evaluated-versions.ts'
 import { ensurePartition } from './policy-partitions.ts'
 import {
@@ -20,6 +19,7 @@ import type { Transaction } from './transaction.ts'
 export async function prepareRun(tx: Transaction, policyId: string, options: Prepare): Promise<StoredRun> {
   const policy = await lockPolicy(tx, policyId)
   refuseActive(policy)
+  await refuseRunning(tx, policyId)
   const run = await insertRun(tx, policy, 'prepare', options, {})
   await ensurePartition(tx, policy.version)
   await keepEvaluated(tx, policy.version, 'preparing')
@@ -35,6 +35,7 @@ export async function prepareRun(tx: Transaction, policyId: string, options: Pre
 export async function rollbackRun(tx: Transaction, policyId: string, gate: Gate): Promise<StoredRun> {
   const policy = await lockPolicy(tx, policyId)
   refuseActive(policy)
+  await refuseRunning(tx, policyId)
   if ((await lockEvaluated(tx, policy.version)) !== 'reverse') {
     throw new Problem(
       'reverse-window-over',
@@ -78,41 +79,41 @@ async function insertRun(
     `INSERT INTO catalog_evaluation_runs (kind, target_policy_id, target_policy_version, base_policy_version, batch_size,
        parallelism, delay_ms, gate, created_by)
      VALUES ($1, $2, $3, (SELECT version FROM catalog_policies WHERE is_active), $4, $5, $6, $7, $8)
-     ON CONFLICT (target_policy_id) WHERE status = 'running' DO NOTHING RETURNING *`,
+     RETURNING *`,
     [kind, policy.id, policy.version, batchSize, parallelism, delayMs, JSON.stringify(gate), tx.origin.actor],
   )
-  if (!row) throw await alreadyRunning(tx, policy.id)
-  changed(tx, 'policy-run-started', row, { kind, batchSize, parallelism, delayMs })
-  return toRun(row)
+  const run = row as RunRow
+  changed(tx, 'policy-run-started', run, { kind, batchSize, parallelism, delayMs })
+  return toRun(run)
 }
 
-async function alreadyRunning(tx: Transaction, policyId: string): Promise<Problem> {
+/** The lock of the policy decides between two that begin one. */
+async function refuseRunning(tx: Transaction, policyId: string): Promise<void> {
   const [other] = await tx.query<{ id: string }>(
     `SELECT id FROM catalog_evaluation_runs WHERE target_policy_id = $1 AND status = 'running'`,
     [policyId],
   )
-  return new Problem('policy-run-running', `Run ${other?.id} of this policy is running. Wait for it, or cancel it.`, {
-    members: { runId: other?.id },
+  if (!other) return
+  throw new Problem('policy-run-running', `Run ${other.id} of this policy is running. Wait for it, or cancel it.`, {
+    members: { runId: other.id },
   })
 }
 
 /** Says what people did to a run, and has its workflow read it again. */
 function changed(tx: Transaction, type: RunEventType, row: RunRow, data: Record<string, unknown>): void {
   emitRunEvent(tx, type, row, data)
-  const { id: runId, target_policy_version: policyVersion, version } = row
-  tx.enqueueTriggerTask(
-    'run',
-    nudgePolicyRun,
-    { runId, policyVersion },
-    { idempotencyKey: `policy-run/${runId}/${version}` },
-  )
+  enqueueRunNudge(tx, row)
 }
 
 /** Sends a run's workflow on its way again; `because` tells one repair from another. */
-export function nudgeRunAgain(tx: Transaction, run: RunRow, because: string): void {
-  const { id: runId, target_policy_version: policyVersion, version } = run
-  const idempotencyKey = `policy-run/${runId}/${version}/${because}`
-  tx.enqueueTriggerTask(runId, nudgePolicyRun, { runId, policyVersion }, { idempotencyKey })
+export function enqueueRunNudge(tx: Transaction, row: RunRow, because = ''): void {
+  const { id: runId, target_policy_version: policyVersion, version } = row
+  tx.enqueueTriggerTask(
+    `${runId}/${version}`,
+    nudgePolicyRun,
+    { runId, policyVersion },
+    { idempotencyKey: `policy-run/${runId}/${version}${because}` },
+  )
 }
 
 /**
@@ -176,16 +177,14 @@ export async function resumeRun(tx: Transaction, runId: string): Promise<StoredR
     })
   }
   refuseActive(await lockPolicy(tx, before.target_policy_id))
+  await refuseRunning(tx, before.target_policy_id)
   const [superseded] = await tx.query(
     'SELECT 1 FROM catalog_evaluation_runs WHERE target_policy_id = $1 AND id > $2 LIMIT 1',
     [before.target_policy_id, runId],
   )
   const kept = (await lockEvaluated(tx, before.target_policy_version)) !== undefined && !superseded
   if (!kept) await forgetProgress(tx, runId)
-  const row = await setStatus(tx, runId, 'running').catch(async (error) => {
-    if (sqlState(error) !== '23505') throw error
-    throw new Problem('policy-run-running', 'Another run of this policy is running. Wait for it, or cancel it.')
-  })
+  const row = await setStatus(tx, runId, 'running')
   await ensurePartition(tx, row.target_policy_version)
   await keepEvaluated(tx, row.target_policy_version, 'preparing')
   changed(tx, 'policy-run-resumed', row, { from: kept ? 'cursor' : 'start', ...counters(row) })

@@ -39,8 +39,6 @@ export interface RunRow {
   promoted_by: string | null
 }
 
-const iso = (date: Date | null) => date?.toISOString() ?? null
-
 export function toRun(row: RunRow): StoredRun {
   const total = row.total_ready_snapshot
   const complete = row.status === 'success' || row.status === 'promoted'
@@ -55,7 +53,7 @@ export function toRun(row: RunRow): StoredRun {
     targetPolicyVersion: row.target_policy_version,
     basePolicyVersion: row.base_policy_version,
     totalReadySnapshot: total,
-    snapshotCutoff: iso(row.snapshot_cutoff),
+    snapshotCutoff: row.snapshot_cutoff?.toISOString() ?? null,
     processed: row.processed,
     handedOver,
     eligible: row.eligible,
@@ -69,12 +67,12 @@ export function toRun(row: RunRow): StoredRun {
     delayMs: row.delay_ms,
     ratePerSecond: row.rate && Math.round(row.rate),
     etaSeconds: row.status === 'running' && row.rate && left !== null ? Math.ceil(left / row.rate) : null,
-    failingSince: iso(row.failing_since),
+    failingSince: row.failing_since?.toISOString() ?? null,
     lastError: row.last_error,
     createdBy: row.created_by,
     startedAt: row.started_at.toISOString(),
-    finishedAt: iso(row.finished_at),
-    promotedAt: iso(row.promoted_at),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    promotedAt: row.promoted_at?.toISOString() ?? null,
     promotedBy: row.promoted_by,
   }
 }

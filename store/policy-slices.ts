@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import type { PolicyDocument } from '../domain/policy/document.ts'
 import type { Database } from './database.ts'
 import { query } from './database.ts'
@@ -7,8 +8,6 @@ import { Fenced, type Range, type Slice } from './policy-batches.ts'
 import { partitionOf } from './policy-partitions.ts'
 import { counters, emitRunEvent, type RunRow } from './policy-runs.ts'
 import { type Transaction, transaction } from './transaction.ts'
-
-const origin = { actor: 'interlock', door: 'schedule' } as const
 
 /** How much the last slice weighs in the smoothed rate. */
 const RATE_WEIGHT = 0.4
@@ -52,7 +51,7 @@ async function fixCutoff(db: Database, runId: string, fence: number): Promise<vo
       )
       if (fixed.length === 0) throw new Fenced()
     },
-    { origin },
+    { origin: BY_ITSELF },
   )
 }
 
@@ -82,7 +81,7 @@ async function countAndSplit(db: Database, runId: string, fence: number, paralle
         [runId, JSON.stringify(ranges)],
       )
     },
-    { origin },
+    { origin: BY_ITSELF },
   )
 }
 
@@ -143,7 +142,7 @@ export async function completeRun(db: Database, { runId, fence, version }: Slice
       emitRunEvent(tx, 'policy-run-succeeded', row, { total: row.total_ready_snapshot, ...counters(row) })
       return true
     },
-    { origin },
+    { origin: BY_ITSELF },
   )
   return result
 }

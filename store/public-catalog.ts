@@ -13,6 +13,9 @@ interface PublicRow {
   relevance: number
 }
 
+/** A score as JavaScript writes it, which cannot be one that is too large for a number. */
+const SCORE_CURSOR = /^-?\d{1,21}(\.\d{1,25})?(e(\+\d\d|-\d{1,3}))?$/
+
 /**
  * What the public sees, what trends most first. One statement, hence one version: whatever is promoted meanwhile.
  *
@@ -22,14 +25,15 @@ export async function listPublicItems(
   db: Database,
   { limit, cursor }: PageRequest,
 ): Promise<Page<PublicItem> & { policyVersion: number | null }> {
-  const after = readCursor(cursor, /^-?[\d.]+(e[+-]?\d+)?$/, /^\d{1,16}$/)
+  const after = readCursor(cursor, SCORE_CURSOR, /^\d{1,16}$/)
   const rows = await query<PublicRow & { active: number | null }>(
     db,
     `SELECT active.version AS active, i.* FROM (SELECT (SELECT version FROM catalog_policies WHERE is_active) AS version) active
        LEFT JOIN LATERAL (SELECT * FROM public_media_items
          WHERE $1::float8 IS NULL OR (trending_score, id) < ($1, $2::bigint)
          ORDER BY trending_score DESC, id DESC LIMIT $3) i ON true`,
-    [after?.[0] ?? null, after?.[1] ?? null, limit + 1],
+    // As a number: Postgres refuses the text of one that is too small for it.
+    [after ? Number(after[0]) : null, after?.[1] ?? null, limit + 1],
   )
   const items = rows.filter(({ id }) => id !== null)
   return {

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { pauseMigration } from './account-migration-control.ts'
 import { enqueueMigrationNudge, lockMigration, type MigrationRow } from './account-migration-rows.ts'
 import { type Database, query } from './database.ts'
@@ -22,18 +23,22 @@ export async function nudgeMigration(db: Database, { id, version }: MigrationRow
     enqueueMigrationNudge(tx, row, `/${because}`)
     return true
   }
-  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, nudge, { origin: BY_ITSELF })).result
 }
 
-/** Pauses a migration whose workflow an operator terminated: that is meant to stop it, and it can be resumed. */
+/**
+ * Pauses a migration whose workflow an operator terminated: that is meant to stop it, and it can be resumed.
+ *
+ * @returns false, and does nothing, when it has changed since it was picked
+ */
 export async function pauseTerminated(
   db: Database,
-  { id }: MigrationRow,
+  { id, version }: MigrationRow,
   by: { identity: string; reason?: string },
 ): Promise<boolean> {
   const reason = `its workflow was terminated by ${by.identity}${by.reason ? `: ${by.reason}` : ''}`
   const pause = async (tx: Parameters<Parameters<typeof transaction>[1]>[0]) => {
-    if ((await lockMigration(tx, id)).status !== 'running') return false
+    if ((await lockMigration(tx, id)).version !== version) return false
     await pauseMigration(tx, id)
     return true
   }

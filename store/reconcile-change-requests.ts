@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { enqueueRequestNudge, flagKeysOf, loadRequest } from './change-request-rows.ts'
 import { type Database, query } from './database.ts'
 import { type Transaction, transaction } from './transaction.ts'
@@ -34,5 +35,5 @@ export async function nudgeRequest(db: Database, { id, version }: WaitingRequest
     enqueueRequestNudge(tx, row, flagKeysOf(changes), `/${because}`)
     return true
   }
-  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, nudge, { origin: BY_ITSELF })).result
 }

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { type Database, query } from './database.ts'
 import { enqueueGameplanNudge, lockGameplan } from './gameplan-rows.ts'
 import { type Transaction, transaction } from './transaction.ts'
@@ -46,5 +47,5 @@ export async function nudgeStoppedGameplan(
     if (there) enqueueGameplanNudge(tx, await lockGameplan(tx, { id }), `/${because}`)
     return there !== undefined
   }
-  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, nudge, { origin: BY_ITSELF })).result
 }

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { type Database, query } from './database.ts'
 import { enqueuePlanNudge, lockPlan, PLAN_COLUMNS, type PlanRow } from './release-plan-rows.ts'
 import { type Transaction, transaction } from './transaction.ts'
@@ -33,5 +34,5 @@ export async function nudgePlan(db: Database, { id: planId, version }: PlanRow, 
     enqueuePlanNudge(tx, plan, `/${because}`)
     return true
   }
-  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, nudge, { origin: BY_ITSELF })).result
 }

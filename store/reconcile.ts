@@ -1,8 +1,9 @@
-import type { Origin } from '../domain/event.ts'
+import { BY_ITSELF, type Origin } from '../domain/event.ts'
 import type { FlagSchedule } from '../domain/flag-schedule.ts'
+import { isOutage } from './apply-due.ts'
 import { type Database, query } from './database.ts'
 import { lockFlag } from './flags.ts'
-import { failRun, nudgeRunAgain } from './policy-run-control.ts'
+import { enqueueRunNudge, failRun } from './policy-run-control.ts'
 import { lockRun, type RunRow } from './policy-runs.ts'
 import { makeNextOccurrences } from './recurrence-occurrences.ts'
 import { enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
@@ -74,7 +75,7 @@ export async function nudgeAgain(db: Database, schedules: FlagSchedule[], run: s
     for (const schedule of rows.map(toSchedule)) enqueueNudge(tx, schedule.id, schedule, `/${run}`)
     return rows.map(({ id }) => id)
   }
-  return (await transaction(db, nudge, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, nudge, { origin: BY_ITSELF })).result
 }
 
 /**
@@ -94,7 +95,11 @@ export async function makeMissingOccurrences(db: Database): Promise<number> {
       await lockFlag(tx, address)
       await makeNextOccurrences(tx, [id])
     }
-    await transaction(db, make, { origin: { actor: 'interlock', door: 'schedule' } })
+    await transaction(db, make, { origin: BY_ITSELF }).catch((error) => {
+      // One that cannot be made must not keep the others from being healed.
+      if (isOutage(error)) throw error
+      db.log.error({ err: error, recurrenceId: id }, 'Could not make the next occurrence')
+    })
   }
   return rows.length
 }
@@ -111,9 +116,7 @@ export async function runsToCheck(db: Database): Promise<RunRow[]> {
 
 /** Sends a run's workflow on its way again. @returns false, and does nothing, when the run has ended since it was picked */
 export async function nudgeRun(db: Database, run: RunRow, because: string): Promise<boolean> {
-  return await ifRunning(db, run, { actor: 'interlock', door: 'schedule' }, async (tx, row) =>
-    nudgeRunAgain(tx, row, because),
-  )
+  return await ifRunning(db, run, BY_ITSELF, async (tx, row) => enqueueRunNudge(tx, row, `/${because}`))
 }
 
 /**

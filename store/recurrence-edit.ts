@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Recurrence, RecurrenceEdit } from '../domain/flag-recurrence.ts'
 import { requireCurrent } from '../domain/if-match.ts'
 import { nextOccurrences } from '../domain/recurrence.ts'
@@ -20,7 +21,8 @@ import type { Transaction } from './transaction.ts'
 
 /**
  * Changes a recurrence from here on. Its pending occurrence changes with it: with the expression or the zone it moves to
- * the first time after now that they give; it is cancelled when the recurrence ends before it.
+ * the first time after now that they give; it is cancelled when the recurrence ends before it. An edit that changes nothing
+ * leaves the version.
  *
  * @throws Problem `flag-not-found`, `recurrence-not-found`, `recurrence-ended`, `revision-mismatch`, `frozen`,
  *   and those of `refuseUpdates`
@@ -47,6 +49,7 @@ export async function editRecurrence(
     comment: edit.comment ?? row.comment,
     catch_up: edit.catchUp ?? row.catch_up,
   }
+  if (isDeepStrictEqual(wanted, row)) return toRecurrence(row)
   const moves = (['cron', 'time_zone', 'gap', 'overlap'] as const).some((field) => wanted[field] !== row[field])
   const pending = await pendingOf(tx, row)
   // What an earlier rule missed is not made by a later one.

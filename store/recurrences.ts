@@ -95,9 +95,9 @@ export async function createRecurrence(
     ],
   )
   const { id } = made as { id: string }
-  const before = await readRecurrence(tx, id)
-  if (nextOccurrences(ruleOf(before), before.through_at, 1).length === 0) throw empty(before)
   await makeNextOccurrences(tx, [id])
+  const row = await readRecurrence(tx, id)
+  if (row.status === 'ended') throw empty(row)
   return await finish(tx, 'recurrence-created', null, id)
 }
 
@@ -235,9 +235,13 @@ function notFound(id: string): Problem {
 
 function empty({ through_at, until }: RecurrenceRow): Problem {
   const from = through_at.toISOString()
-  return new Problem('recurrence-empty', `It has no occurrence after ${from}${until ? ' and until its end' : ''}.`, {
+  const why = `It has no occurrence after ${from}${until ? ' and until its end' : ''} that no freeze refuses.`
+  return new Problem('recurrence-empty', why, {
     fields: [
-      { field: 'recurrence.until', message: 'must be at or after its first occurrence; see …/recurrences/preview' },
+      {
+        field: 'recurrence.until',
+        message: 'must be at or after its first occurrence outside of freezes; see …/recurrences/preview',
+      },
     ],
   })
 }

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import { firstFree } from '../domain/freeze.ts'
 import type { PlanStatus } from '../domain/release-plan.ts'
 import { nextOf } from '../domain/release-plan-forecast.ts'
@@ -77,5 +78,5 @@ export async function advancePlan(db: Database, planId: string): Promise<boolean
     }
     return true
   }
-  return (await transaction(db, advance, { origin: { actor: 'interlock', door: 'schedule' } })).result
+  return (await transaction(db, advance, { origin: BY_ITSELF })).result
 }

@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import {
   type Applied,
   type ApplyOptions,
@@ -74,9 +75,8 @@ export async function sweepRelease(db: Database, releaseId: string, options: Opt
 
 /** One transaction; when Postgres refuses, it is done again carefully. */
 async function sweepOnce(db: Database, releaseId: string, options: Options): Promise<Step> {
-  const origin = { actor: 'interlock', door: 'schedule' } as const
   const run = async (careful: boolean) =>
-    (await transaction(db, (tx) => step(tx, releaseId, options, careful), { origin })).result
+    (await transaction(db, (tx) => step(tx, releaseId, options, careful), { origin: BY_ITSELF })).result
   try {
     return await run(false).catch((error) => {
       if (isOutage(error)) throw error

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Instant } from '../domain/flag.ts'
+import { Instant } from '../domain/text.ts'
 import { type Database, query } from './database.ts'
 import type { Transaction } from './transaction.ts'
 

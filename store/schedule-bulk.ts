@@ -28,16 +28,16 @@ export type BulkResult = { index: number; schedule: FlagSchedule } | { index: nu
  * Makes schedules of many flags; their order in the request decides between those of a flag that are due at once. Returns one
  * result an item, in that order.
  *
- * @throws Problem `bulk-refused`, with what is wrong with each, when `mode` is `all` and one cannot be made
+ * @throws Problem when `mode` is `all` and one cannot be made: `change-request-required`, else `bulk-refused`, with what is wrong
+ * with each
  */
 export async function createSchedules(
   tx: Transaction,
   { mode, items }: BulkCreate,
   guards: ScheduleGuards = {},
 ): Promise<BulkResult[]> {
-  const flags = new Map(
-    (await lockFlags(tx, items)).map((locked) => [nameOf(locked.flag.environment, locked.flag.key), locked]),
-  )
+  const found = await lockFlags(tx, items, { each: mode === 'each' })
+  const flags = new Map(found.map((locked) => [nameOf(locked.flag.environment, locked.flag.key), locked]))
   const refused: { index: number; problem: Refusal }[] = []
   const accepted: { item: BulkItem; index: number; locked: LockedFlag }[] = []
   for (const [index, item] of items.entries()) {

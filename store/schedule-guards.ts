@@ -3,7 +3,7 @@ import { type Freeze, firstFree, freezeAt } from '../domain/freeze.ts'
 import { Problem } from '../domain/problems.ts'
 import { contestedFields } from '../domain/schedule-conflicts.ts'
 import type { LockedFlag } from './flags.ts'
-import { freezesSince } from './freeze-rows.ts'
+import { freezesSince, frozen, requireReason } from './freeze-rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What an installation has set against mistakes, and what a request asks to be let through. */
@@ -60,11 +60,7 @@ export async function guardSchedules(
   asked: Guarded[],
   { maxPendingPerFlag = 0, conflicts = 'allow', overrideFreeze = false }: ScheduleGuards,
 ): Promise<(Guard | Problem)[]> {
-  if (overrideFreeze && !tx.origin.reason?.trim()) {
-    throw new Problem('validation-failed', 'To schedule into a freeze, say why.', {
-      fields: [{ field: 'query.reason', message: 'is needed with overrideFreeze=true' }],
-    })
-  }
+  requireReason(tx, overrideFreeze)
   const freezes = await freezesAhead(tx, asked)
   const pending = maxPendingPerFlag > 0 ? await countPending(tx, asked) : new Map<string, number>()
   const placed = asked.map((one) => placeOne(one, freezes.get(one.locked.flag.environment) ?? [], overrideFreeze))
@@ -150,7 +146,7 @@ function placeOne(one: Guarded, freezes: Freeze[], override: boolean): Guard | P
   if (!freeze) return straight
   if (override) return { ...straight, overrode: freeze }
   const free = new Date(firstFree(freezes, asked))
-  if (freeze.mode === 'refuse') return frozen(freeze, free)
+  if (freeze.mode === 'refuse') return intoFreeze(freeze, free.toISOString())
   return { ...straight, scheduledAt: free, deferredFrom: scheduledAt, freezeId: freeze.id }
 }
 
@@ -198,10 +194,7 @@ function tooMany(limit: number): Problem {
   })
 }
 
-function frozen({ id: freezeId, environment, reason, to: until }: Freeze, free: Date): Problem {
-  const firstFreeAt = free.toISOString()
-  return new Problem('frozen', `The environment "${environment}" is frozen until ${until}: ${reason}`, {
-    fields: [{ field: 'scheduledAt', message: `must lie in no freeze; the first free instant is ${firstFreeAt}` }],
-    members: { freezeId, until, firstFreeAt },
-  })
+function intoFreeze(freeze: Freeze, firstFreeAt: string): Problem {
+  const message = `must lie in no freeze; the first free instant is ${firstFreeAt}`
+  return frozen(freeze, firstFreeAt, { field: 'scheduledAt', message })
 }

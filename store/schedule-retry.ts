@@ -2,7 +2,7 @@ import { refuseMember } from '../domain/flag-release.ts'
 import { type FlagSchedule, fieldsOf } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
 import { refuseDueTime, refuseFinal } from '../domain/schedule-refusals.ts'
-import { lockSchedule, type ScheduleAddress } from './flag-schedules.ts'
+import { lockSchedule, type ScheduleAddress, warned } from './flag-schedules.ts'
 import { type FlagAddress, refuseArchived } from './flags.ts'
 import { guardSchedule, keepAskedOrder, overrodeBy, type ScheduleGuards } from './schedule-guards.ts'
 import { emitScheduleEvent, enqueueNudge, SCHEDULE_COLUMNS, type ScheduleRow, toSchedule } from './schedule-rows.ts'
@@ -45,7 +45,7 @@ export async function retrySchedule(
   const more = { error: schedule.errorMessage, attempt, ...overrodeBy(guard) }
   emitScheduleEvent(tx, 'schedule-retried', row.flag_id, schedule, retried, undefined, more)
   enqueueNudge(tx, 'schedule', retried)
-  return guard.warnings.length > 0 ? { ...retried, warnings: guard.warnings } : retried
+  return warned(retried, guard)
 }
 
 /** SQL: paths of what `updates` sets, as `fieldsOf` has them; a table function of one column, `field`. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { checkStrategy } from '../domain/evaluation/check.ts'
 import type { Flag } from '../domain/flag.ts'
+import { requireCurrent } from '../domain/if-match.ts'
 import { type FieldProblem, Problem } from '../domain/problems.ts'
 import type { NewStrategy, Strategy, StrategyContent } from '../domain/strategy.ts'
 import {
@@ -13,7 +14,7 @@ import {
 } from '../domain/strategy-content.ts'
 import { type Database, query } from './database.ts'
 import { isSynced } from './environment-settings.ts'
-import { type FlagAddress, getFlag, lockFlag, refuseArchived, refuseStale, reviseFlag } from './flags.ts'
+import { type FlagAddress, getFlag, lockFlag, refuseArchived, reviseFlag } from './flags.ts'
 import {
   type CopyName,
   deleteStrategies,
@@ -198,7 +199,7 @@ export function checkNewStrategy(input: NewStrategy, path: string): FieldProblem
 /** Locks the flag for a write to its strategies. */
 export async function openFlag(tx: Transaction, address: FlagAddress, expectedRevision?: number): Promise<Flag> {
   const { flag } = await lockFlag(tx, address)
-  refuseStale(flag, expectedRevision)
+  requireCurrent('The flag', { revision: flag.revision }, expectedRevision)
   refuseArchived(flag)
   return flag
 }

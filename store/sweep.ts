@@ -1,3 +1,4 @@
+import { BY_ITSELF } from '../domain/event.ts'
 import {
   type Applied,
   applyDue,
@@ -47,8 +48,7 @@ export interface SweepOptions {
  * @throws when Postgres cannot be reached, is overloaded or shutting down
  */
 export async function sweepDue(db: Database, options: SweepOptions = {}): Promise<Sweep> {
-  const origin = { actor: 'interlock', door: 'schedule' } as const
-  const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, options, careful), { origin })
+  const sweep = (careful: boolean) => transaction(db, (tx) => sweepOnce(tx, options, careful), { origin: BY_ITSELF })
   const { result } = await sweep(false).catch((error) => {
     if (isOutage(error)) throw error
     return sweep(true)

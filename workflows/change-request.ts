@@ -1,15 +1,8 @@
-import {
-  continueAsNew,
-  proxyActivities,
-  proxyLocalActivities,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow'
-import type { ChangeRequestActivities, ChangeRequestRow } from '../activities/change-request.ts'
+import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import type { ChangeRequestActivities } from '../activities/change-request.ts'
 import { CANCELLED, COMMAND, FIRE, READ } from './activity-options.ts'
 import { openInbox } from './inbox.ts'
-import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
-import { until } from './until.ts'
+import { showInSearch, until } from './until.ts'
 
 const { readChangeRequest } = proxyLocalActivities<ChangeRequestActivities>(READ)
 const { applyChangeRequest } = proxyActivities<ChangeRequestActivities>(FIRE)
@@ -32,23 +25,11 @@ export async function changeRequest({ requestId }: { requestId: string }): Promi
   return await until(inbox, {
     read: async () => {
       const row = await readChangeRequest(requestId)
-      showInSearch(row)
+      if (!row.final) showInSearch(row)
       return row
     },
     fire: () => applyChangeRequest(requestId),
     cancel: () => cancelledChangeRequest(requestId),
     startOver: () => continueAsNew<typeof changeRequest>({ requestId }),
   })
-}
-
-function showInSearch({ final, flagKey, environment, dueAt }: ChangeRequestRow): void {
-  if (final) return
-  const shown = workflowInfo().typedSearchAttributes.get(DUE_AT)?.getTime()
-  const due = dueAt ? new Date(dueAt) : null
-  if (shown === due?.getTime()) return
-  upsertSearchAttributes([
-    ...(flagKey ? [{ key: FLAG_KEY, value: flagKey }] : []),
-    { key: ENVIRONMENT, value: environment },
-    { key: DUE_AT, value: due },
-  ])
 }

@@ -1,15 +1,8 @@
-import {
-  continueAsNew,
-  proxyActivities,
-  proxyLocalActivities,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow'
-import type { FlagScheduleActivities, FlagScheduleRow } from '../activities/flag-schedule.ts'
+import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import type { FlagScheduleActivities } from '../activities/flag-schedule.ts'
 import { CANCELLED, COMMAND, FIRE, READ } from './activity-options.ts'
 import { openInbox } from './inbox.ts'
-import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
-import { until } from './until.ts'
+import { showInSearch, until } from './until.ts'
 
 const { readFlagSchedule } = proxyLocalActivities<FlagScheduleActivities>(READ)
 const { applyDueChanges } = proxyActivities<FlagScheduleActivities>({ ...FIRE, startToCloseTimeout: '5s' })
@@ -30,21 +23,11 @@ export async function flagSchedule({ scheduleId }: { scheduleId: string }): Prom
   return await until(inbox, {
     read: async () => {
       const row = await readFlagSchedule(scheduleId)
-      showInSearch(row)
+      if (!row.final) showInSearch(row)
       return row
     },
     fire: () => applyDueChanges(scheduleId),
     cancel: () => cancelledFlagSchedule(scheduleId),
     startOver: () => continueAsNew<typeof flagSchedule>({ scheduleId }),
   })
-}
-
-function showInSearch({ final, flagKey, environment, dueAt }: FlagScheduleRow): void {
-  const shown = workflowInfo().typedSearchAttributes.get(DUE_AT)?.getTime()
-  if (final || shown === Date.parse(dueAt)) return
-  upsertSearchAttributes([
-    { key: FLAG_KEY, value: flagKey },
-    { key: ENVIRONMENT, value: environment },
-    { key: DUE_AT, value: new Date(dueAt) },
-  ])
 }

@@ -1,15 +1,8 @@
-import {
-  continueAsNew,
-  proxyActivities,
-  proxyLocalActivities,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow'
-import type { GameplanActivities, GameplanRow } from '../activities/gameplan.ts'
+import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import type { GameplanActivities } from '../activities/gameplan.ts'
 import { CANCELLED, COMMAND, FIRE, READ } from './activity-options.ts'
 import { openInbox } from './inbox.ts'
-import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
-import { until } from './until.ts'
+import { showInSearch, until } from './until.ts'
 
 const { readGameplan } = proxyLocalActivities<GameplanActivities>(READ)
 // While a schedule is due that was not applied, it looks for it; a worker that was killed is missed after 5 s.
@@ -43,23 +36,11 @@ export async function gameplan({ gameplanId }: { gameplanId: string }): Promise<
   return await until(inbox, {
     read: async () => {
       const row = await readGameplan(gameplanId)
-      showInSearch(row)
+      if (row.status !== 'deleted') showInSearch(row)
       return row
     },
     fire: () => advanceGameplan(gameplanId),
     cancel: () => cancelledGameplan(gameplanId),
     startOver: () => continueAsNew<typeof gameplan>({ gameplanId }),
   })
-}
-
-function showInSearch({ status, flagKey, environment, dueAt }: GameplanRow): void {
-  if (status === 'deleted') return
-  const shown = workflowInfo().typedSearchAttributes
-  const due = dueAt ? new Date(dueAt) : null
-  if ((shown.get(FLAG_KEY) ?? '') === flagKey && shown.get(DUE_AT)?.getTime() === due?.getTime()) return
-  upsertSearchAttributes([
-    { key: FLAG_KEY, value: flagKey || null },
-    { key: ENVIRONMENT, value: environment },
-    { key: DUE_AT, value: due },
-  ])
 }

@@ -17,16 +17,19 @@ const {
 
 /**
  * Heals what no workflow can: starts the workflows of rows that have none, because they were terminated, deleted or
- * never started. A Temporal Schedule starts it every minute.
+ * never started. A Temporal Schedule starts it every minute. What fails does not keep the rest from being healed.
  */
 export async function reconcile(): Promise<{ looked: number; nudged: number }> {
-  const healed = await reconcileFlagSchedules()
-  setCurrentDetails(`Looked at ${healed.looked} schedules, nudged ${healed.nudged}.`)
-  if (patched('policy-runs')) await reconcilePolicyRuns()
-  if (patched('release-plans')) await reconcileReleasePlans()
-  if (patched('change-requests')) await reconcileChangeRequests()
-  if (patched('account-migrations')) await reconcileAccountMigrations()
-  if (patched('gameplans')) await reconcileGameplans()
-  await purgeOldRows()
-  return healed
+  const failures: unknown[] = []
+  const heal = async <T>(work: () => Promise<T>) => await work().catch((error) => void failures.push(error))
+  const schedules = await heal(reconcileFlagSchedules)
+  if (schedules) setCurrentDetails(`Looked at ${schedules.looked} schedules, nudged ${schedules.nudged}.`)
+  if (patched('policy-runs')) await heal(reconcilePolicyRuns)
+  if (patched('release-plans')) await heal(reconcileReleasePlans)
+  if (patched('change-requests')) await heal(reconcileChangeRequests)
+  if (patched('account-migrations')) await heal(reconcileAccountMigrations)
+  if (patched('gameplans')) await heal(reconcileGameplans)
+  await heal(purgeOldRows)
+  if (!schedules || failures.length > 0) throw failures[0]
+  return schedules
 }

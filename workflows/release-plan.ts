@@ -1,15 +1,8 @@
-import {
-  continueAsNew,
-  proxyActivities,
-  proxyLocalActivities,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow'
-import type { ReleasePlanActivities, ReleasePlanRow } from '../activities/release-plan.ts'
+import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import type { ReleasePlanActivities } from '../activities/release-plan.ts'
 import { CANCELLED, COMMAND, FIRE, READ } from './activity-options.ts'
 import { openInbox } from './inbox.ts'
-import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
-import { until } from './until.ts'
+import { showInSearch, until } from './until.ts'
 
 const { readReleasePlan } = proxyLocalActivities<ReleasePlanActivities>(READ)
 const { advanceReleasePlan } = proxyActivities<ReleasePlanActivities>(FIRE)
@@ -34,7 +27,7 @@ export async function releasePlan({ planId }: { planId: string }): Promise<strin
   return await until(inbox, {
     read: async () => {
       const row = await readReleasePlan(planId)
-      showInSearch(row)
+      if (row.status !== 'deleted') showInSearch(row)
       // Also of a complete plan, a command is carried out: it may be taken back.
       return { ...row, final: row.final && !(row.status === 'completed' && inbox.hasNews) }
     },
@@ -42,16 +35,4 @@ export async function releasePlan({ planId }: { planId: string }): Promise<strin
     cancel: () => cancelledReleasePlan(planId),
     startOver: () => continueAsNew<typeof releasePlan>({ planId }),
   })
-}
-
-function showInSearch({ status, flagKey, environment, dueAt }: ReleasePlanRow): void {
-  if (status === 'deleted') return
-  const shown = workflowInfo().typedSearchAttributes
-  const due = dueAt ? new Date(dueAt) : null
-  if (shown.get(FLAG_KEY) === flagKey && shown.get(DUE_AT)?.getTime() === due?.getTime()) return
-  upsertSearchAttributes([
-    { key: FLAG_KEY, value: flagKey },
-    { key: ENVIRONMENT, value: environment },
-    { key: DUE_AT, value: due },
-  ])
 }

@@ -4,10 +4,12 @@ import {
   isCancellation,
   patched,
   setCurrentDetails,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { CommandResult, UntilRow } from '../domain/until.ts'
 import { carryOut, type Inbox, unlessCommanded } from './inbox.ts'
+import { DUE_AT, ENVIRONMENT, FLAG_KEY } from './search-attributes.ts'
 
 /**
  * Timers end this long before the due time; the activity that follows waits the rest in its own process. A bare timer
@@ -66,6 +68,18 @@ export async function until(inbox: Inbox, { read, fire, cancel, startOver }: Unt
     }
     throw error
   }
+}
+
+/** Has operators find the workflow by what its row says now. */
+export function showInSearch({ flagKey, environment, dueAt }: UntilRow): void {
+  const shown = workflowInfo().typedSearchAttributes
+  const due = dueAt ? new Date(dueAt) : null
+  if ((shown.get(FLAG_KEY) ?? '') === flagKey && shown.get(DUE_AT)?.getTime() === due?.getTime()) return
+  upsertSearchAttributes([
+    { key: FLAG_KEY, value: flagKey || null },
+    { key: ENVIRONMENT, value: environment },
+    { key: DUE_AT, value: due },
+  ])
 }
 
 /** Waits for the due time. Returns true when news came first. */

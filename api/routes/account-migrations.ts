@@ -83,8 +83,11 @@ export function accountMigrationRoutes({ db, notes, names }: AccountMigrationRou
         if (!databases.current) {
           throw new Problem('one-note-store', 'Only the legacy store is configured: set NOTES_CURRENT_URL as well.')
         }
-        await passGate(db, databases)
-        const migration = await write(db, request, (tx) => startMigration(tx, request.body))
+        const migration = await write(db, request, async (tx) => {
+          const started = await startMigration(tx, request.body)
+          await passGate(tx, databases)
+          return started
+        })
         return reply
           .code(202)
           .header('location', `/api/admin/account-migrations/${migration.id}`)

@@ -1,11 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { Account, AccountEdit, AccountId, AccountMode, NewAccount } from '../../domain/account.ts'
+import { Account, AccountEdit, AccountId, AccountMode, NewAccount, pathTo } from '../../domain/account.ts'
+import { Problem } from '../../domain/problems.ts'
 import { strict } from '../../domain/strict.ts'
 import { passGate } from '../../store/account-gate.ts'
+import { refuseInMigration } from '../../store/account-migrations.ts'
 import { createAccount, editAccount, getAccount, listAccounts } from '../../store/accounts.ts'
 import type { Database } from '../../store/database.ts'
-import { changeMode, completeFlip, setMigrating } from '../../store/notes/flip.ts'
+import { completeFlip, refuseChange, takeSteps } from '../../store/notes/flip.ts'
+import type { Transaction } from '../../store/transaction.ts'
 import { type NoteAccess, requireNotes } from '../notes.ts'
 import { created, ok, paged } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
@@ -14,7 +17,7 @@ import {
   etag,
   expectedVersion,
   idempotencyHeader,
-  originOf,
+  optionsOf,
   pageQuery,
   reasonQuery,
   sendPage,
@@ -23,7 +26,14 @@ import {
 
 const tags = ['accounts']
 const ofAccount = z.object({ accountId: AccountId })
-const MOVES = ['account-mode', 'account-not-moved', 'one-note-store', 'notes-not-configured', 'old-instances'] as const
+const MOVES = [
+  'account-mode',
+  'account-not-moved',
+  'one-note-store',
+  'notes-not-configured',
+  'old-instances',
+  'account-in-migration',
+] as const
 
 /** Accounts, and where their notes are. What a mode means: docs/account-migration.md. */
 export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess | undefined }): FastifyPluginAsyncZod {
@@ -39,12 +49,18 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
         response: { 201: created(Account, { etag: true }), ...writeProblems('account-exists', ...MOVES) },
       },
       handler: async (request, reply) => {
-        const { stores, databases } = requireNotes(notes)
+        const access = requireNotes(notes)
+        const { stores } = access
         const { isMigrating, ...input } = request.body
-        if (isMigrating) await passGate(db, databases)
-        await write(db, request, (tx) => createAccount(tx, input))
+        await write(db, request, async (tx) => {
+          await createAccount(tx, input)
+          if (isMigrating) await refuseStep(tx, access, 'off', 'ready')
+        })
         await completeFlip(db, stores, input.id)
-        if (isMigrating) await setMigrating(db, stores, input.id, true, originOf(request).origin)
+        // Repeated, it goes on where the first request was broken off, and changes nothing that was decided since.
+        if (isMigrating) {
+          await takeSteps(db, stores, { id: input.id, epoch: 1 }, pathTo('off', true), optionsOf(request).origin)
+        }
         const account = await getAccount(db, input.id)
         return reply
           .code(201)
@@ -93,17 +109,38 @@ export function accountRoutes({ db, notes }: { db: Database; notes: NoteAccess |
       },
       handler: async (request, reply) => {
         const { accountId } = request.params
-        const { mode, isMigrating } = request.body
-        const { stores, databases } = requireNotes(notes)
+        const access = requireNotes(notes)
+        const { stores } = access
         const expected = expectedVersion(request.headers)
-        if (isMigrating || mode === 'ready' || mode === 'migrating') await passGate(db, databases)
-        await write(db, request, (tx) => editAccount(tx, accountId, request.body, expected))
-        const { origin } = originOf(request)
-        if (mode !== undefined) await changeMode(db, stores, accountId, mode, origin)
-        if (isMigrating !== undefined) await setMigrating(db, stores, accountId, isMigrating, origin)
+        await completeFlip(db, stores, accountId)
+        let isRepeated = true
+        const before = await write(db, request, async (tx) => {
+          isRepeated = false
+          const account = await editAccount(tx, accountId, request.body, expected)
+          const [next] = stepsTo(account, request.body)
+          if (next) await refuseInMigration(tx, accountId)
+          if (next) await refuseStep(tx, access, account.mode, next)
+          return account
+        })
+        const taken = await takeSteps(db, stores, before, stepsTo(before, request.body), optionsOf(request).origin)
+        if (!taken && !isRepeated) {
+          throw new Problem('busy', 'The account is being moved by another request. Send it again in a moment.')
+        }
         const account = await getAccount(db, accountId)
         return reply.headers(etag(account.version)).send(account)
       },
     })
   }
+}
+
+/** The modes that an edit goes through, the last one the one that it asks for. */
+function stepsTo({ mode }: Account, edit: AccountEdit): AccountMode[] {
+  if (edit.isMigrating !== undefined) return pathTo(mode, edit.isMigrating)
+  return edit.mode === undefined || edit.mode === mode ? [] : [edit.mode]
+}
+
+/** @throws Problem `account-mode`, `one-note-store`, or, towards migrating, what the gate says */
+async function refuseStep(tx: Transaction, { stores, databases }: NoteAccess, from: AccountMode, to: AccountMode) {
+  refuseChange(stores, from, to)
+  if (to === 'ready' || to === 'migrating') await passGate(tx, databases)
 }

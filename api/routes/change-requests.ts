@@ -9,11 +9,11 @@ import {
   NewChangeRequest,
   ScheduleRequest,
 } from '../../domain/change-request.ts'
-import { Environment, FlagKey, Text } from '../../domain/flag.ts'
 import { DueTime } from '../../domain/flag-schedule.ts'
 import { Problem, type ProblemCode } from '../../domain/problems.ts'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
+import { Environment, FlagKey, Text } from '../../domain/text.ts'
 import { applyRequest } from '../../store/change-request-apply.ts'
 import {
   approveRequest,

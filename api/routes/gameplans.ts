@@ -2,7 +2,6 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { Environment, FlagKey } from '../../domain/flag.ts'
 import { toMermaid } from '../../domain/gameplan/mermaid.ts'
 import {
   Gameplan,
@@ -17,6 +16,7 @@ import { toSvg } from '../../domain/gameplan/svg.ts'
 import { Problem, type ProblemCode } from '../../domain/problems.ts'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
+import { Environment, FlagKey } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import {
   cancelGameplan,

@@ -79,6 +79,7 @@ export function githubWebhookRoutes({
             'gameplan-not-found',
             'gameplan-state',
             'patch-not-found',
+            'patch-state',
             'idempotency-key-reused',
             'outcome-unknown',
           ),

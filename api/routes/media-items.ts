@@ -9,7 +9,7 @@ import { deleteItem, getItem, patchItem, putItem } from '../../store/media-items
 import { ImportReport, importItems } from '../media-import.ts'
 import { ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { editHeaders, etag, expectedVersion, idempotencyHeader, originOf, reasonQuery, write } from '../requests.ts'
+import { editHeaders, etag, expectedVersion, idempotencyHeader, optionsOf, reasonQuery, write } from '../requests.ts'
 
 const tags = ['media items']
 const ofItem = z.object({ id: z.coerce.number().pipe(MediaItemId) })
@@ -112,7 +112,13 @@ function importRoute(db: Database): FastifyPluginAsyncZod {
         if (!(body instanceof Readable)) {
           throw new Problem('unsupported-media-type', 'Send lines of JSON, with the content type application/x-ndjson.')
         }
-        return reply.send(await importItems(db, body, originOf(request)))
+        if (request.headers['idempotency-key'] !== undefined) {
+          const message = 'is not taken by an import: what is sent again changes nothing'
+          throw new Problem('validation-failed', `header.idempotency-key ${message}`, {
+            fields: [{ field: 'header.idempotency-key', message }],
+          })
+        }
+        return reply.send(await importItems(db, body, optionsOf(request)))
       },
     })
   }

@@ -80,6 +80,12 @@ export function noteRoutes({ notes }: { notes: NoteAccess | undefined }): Fastif
         if (!copy.note) {
           throw new Problem('idempotency-key-reused', 'The note that this Idempotency-Key made was deleted since.')
         }
+        const { title, body } = request.body
+        if (copy.version === 1 && (copy.note.title !== title || copy.note.body !== body)) {
+          throw new Problem('idempotency-key-reused', 'This Idempotency-Key made another note.', {
+            fields: [{ field: 'header.idempotency-key', message: 'must be new for each request' }],
+          })
+        }
         const note = toNote(accountId, copy)
         return reply
           .code(201)

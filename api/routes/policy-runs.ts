@@ -12,7 +12,7 @@ import { getRun, listRuns, type StoredRun } from '../../store/policy-runs.ts'
 import type { TemporalNames } from '../../temporal/ids.ts'
 import { accepted, counted, ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { idempotencyHeader, offsetQuery, originOf, reasonQuery, sendOffsetPage, write } from '../requests.ts'
+import { idempotencyHeader, offsetQuery, optionsOf, reasonQuery, sendOffsetPage, write } from '../requests.ts'
 
 const tags = ['catalog policy runs']
 const ofRun = z.object({ runId: z.uuid('must be the id of a run') })
@@ -148,7 +148,7 @@ export function policyRunRoutes({ db, scanDb, names }: PolicyRunRoutesOptions): 
       },
       handler: async (request, reply) => {
         const { runId } = request.params
-        const { run, ...rest } = await promoteRun(scanDb, runId, request.body ?? {}, originOf(request))
+        const { run, ...rest } = await promoteRun(scanDb, runId, request.body ?? {}, optionsOf(request))
         return reply.send({
           success: true as const,
           runId,

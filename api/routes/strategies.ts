@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { FlagKey } from '../../domain/flag.ts'
 import { NewStrategy, Strategy, StrategyEdit, Ulid } from '../../domain/strategy.ts'
 import type { StrategyChange } from '../../domain/strategy-content.ts'
 import { strict } from '../../domain/strict.ts'
+import { FlagKey } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import {
   addStrategy,

@@ -1,17 +1,17 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { FlagKey } from '../../domain/flag.ts'
 import { FlagHistoryState } from '../../domain/flag-history.ts'
 import { DueTime, SchedulePreviewed } from '../../domain/flag-schedule.ts'
 import { SchedulePreview } from '../../domain/schedule-conflicts.ts'
 import { strict } from '../../domain/strict.ts'
+import { FlagKey } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import { readFlagState } from '../../store/flag-state.ts'
 import type { ScheduleGuards } from '../../store/schedule-guards.ts'
 import { previewSchedule } from '../../store/schedule-preview.ts'
 import { ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { environmentQuery, originOf, reasonQuery } from '../requests.ts'
+import { environmentQuery, optionsOf, reasonQuery } from '../requests.ts'
 import { freezeQuery, guardsOf } from './flag-schedules.ts'
 
 const ofFlag = z.object({ flagKey: FlagKey })
@@ -33,7 +33,7 @@ export function whatIfRoutes({ db, guards }: { db: Database; guards: ScheduleGua
       handler: async (request, reply) => {
         const address = { ...request.params, environment: request.query.environment }
         const asked = guardsOf(guards, request.query)
-        return reply.send(await previewSchedule(db, address, request.body, asked, originOf(request).origin))
+        return reply.send(await previewSchedule(db, address, request.body, asked, optionsOf(request).origin))
       },
     })
 

@@ -43,7 +43,8 @@ export async function admitRole(db: Database, role: string): Promise<void> {
 export async function isFenced(db: Database, role: string): Promise<boolean> {
   const [row] = await query<{ fenced: boolean }>(
     db,
-    `SELECT NOT rolcanlogin AND NOT has_table_privilege(rolname, 'notes', 'INSERT, UPDATE, DELETE, SELECT')
+    `SELECT NOT rolcanlogin AND NOT has_table_privilege(rolname, 'notes', 'DELETE')
+       AND NOT has_any_column_privilege(rolname, 'notes', 'INSERT, UPDATE, SELECT')
        AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()) AS fenced
      FROM pg_roles WHERE rolname = $1`,
     [role],

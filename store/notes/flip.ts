@@ -1,11 +1,10 @@
-import { type AccountMode, type AccountState, pathTo, rolesOf } from '../../domain/account.ts'
+import { type AccountMode, type AccountState, rolesOf } from '../../domain/account.ts'
 import type { Origin } from '../../domain/event.ts'
 import { Problem } from '../../domain/problems.ts'
 import { intendMode, publishMode, readState, refuseMode } from '../accounts.ts'
 import type { Database } from '../database.ts'
 import { transaction } from '../transaction.ts'
-import { Fenced, type NoteStores } from './note-store.ts'
-import { summarize } from './verify.ts'
+import { Fenced, type NoteStores, storeOf } from './note-store.ts'
 
 /**
  * Completes a change of mode that is under way: the epoch in both stores, each in a transaction of its own, then the
@@ -52,26 +51,32 @@ export async function changeMode(
 ): Promise<AccountState> {
   const state = await completeFlip(db, stores, accountId)
   if (state.mode === to) return state
-  refuseMode(state.mode, to)
-  if (!stores.current) {
-    throw new Problem('one-note-store', 'Only the legacy store is configured: set NOTES_CURRENT_URL as well.', {
-      fields: [{ field: 'mode', message: 'must be off with one store' }],
-    })
-  }
+  refuseChange(stores, state.mode, to)
   // The source is only ever emptied in this epoch, so what is seen here holds when the epoch is raised.
   if (rolesOf(to).source === null) await refuseUnmoved(stores, state)
   await transaction(db, (tx) => intendMode(tx, accountId, to, state.epoch), { origin })
   return completeFlip(db, stores, accountId)
 }
 
+/** @throws Problem `account-mode`, `one-note-store` for a change that cannot be, whatever the stores hold */
+export function refuseChange(stores: NoteStores, from: AccountMode, to: AccountMode): void {
+  refuseMode(from, to)
+  if (stores.current) return
+  throw new Problem('one-note-store', 'Only the legacy store is configured: set NOTES_CURRENT_URL as well.', {
+    fields: [{ field: 'mode', message: 'must be off with one store' }],
+  })
+}
+
 async function refuseUnmoved(stores: NoteStores, state: AccountState): Promise<void> {
   const { source } = rolesOf(state.mode)
   if (!source) return
-  const held = await summarize(stores, state).catch((error) => {
-    if (!(error instanceof Fenced)) throw error
-    throw new Problem('busy', 'The account is being moved by another request. Send it again in a moment.')
-  })
-  const { notes, tombstones } = held[source] ?? { notes: 0, tombstones: 0 }
+  const all = { after: null, through: null }
+  const { notes, tombstones } = await storeOf(stores, source)
+    .summary(state, all)
+    .catch((error) => {
+      if (!(error instanceof Fenced)) throw error
+      throw new Problem('busy', 'The account is being moved by another request. Send it again in a moment.')
+    })
   if (notes + tombstones === 0) return
   throw new Problem(
     'account-not-moved',
@@ -80,14 +85,26 @@ async function refuseUnmoved(stores: NoteStores, state: AccountState): Promise<v
   )
 }
 
-/** Walks to `isMigrating`, one change of mode after the other; stops where one is refused. */
-export async function setMigrating(
+/**
+ * Takes an account through `steps`, one change of mode after the other, from the epoch that it had when they were decided on. Called
+ * again, it goes on where it was broken off.
+ *
+ * @returns false when somebody else has changed the account since: then no other step is taken
+ * @throws what `changeMode` throws
+ */
+export async function takeSteps(
   db: Database,
   stores: NoteStores,
-  accountId: string,
-  isMigrating: boolean,
+  { id, epoch: from }: { id: string; epoch: number },
+  steps: AccountMode[],
   origin: Origin,
-): Promise<void> {
-  const { mode } = await completeFlip(db, stores, accountId)
-  for (const next of pathTo(mode, isMigrating)) await changeMode(db, stores, accountId, next, origin)
+): Promise<boolean> {
+  for (;;) {
+    const { mode, epoch } = await completeFlip(db, stores, id)
+    const taken = epoch - from
+    if (taken > steps.length || (taken > 0 && steps[taken - 1] !== mode)) return false
+    const next = steps[taken]
+    if (next === undefined) return true
+    await changeMode(db, stores, id, next, origin)
+  }
 }

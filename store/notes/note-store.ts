@@ -7,7 +7,7 @@ import { Problem } from '../../domain/problems.ts'
 //   when the account's epoch there is another one.
 // - A sweep: `sweepBatch(stores, account, { after, limit })` (sweep.ts) again and again with the `after` it returns, until
 //   that is null. What is written meanwhile is moved by its writer. Any batch may be repeated, dropped or run twice at once.
-// - Checks: `verifyRange(stores, account, { after, limit })` and `summarize(stores, account)` (verify.ts).
+// - A check: `verifyRange(stores, account, { after, limit })` (verify.ts), as often as a sweep.
 // - A flip: `changeMode(db, stores, accountId, mode, origin)` (flip.ts): intent → epoch raised in both stores → published.
 //   `completeFlip(db, stores, accountId)` finishes one that was interrupted; the proxy's refresh calls it as well.
 // - After: `cleanUp(db, stores, accountId, origin)` (clean-up.ts) forgets tombstones, in the modes done and off.
@@ -33,7 +33,8 @@ export interface IdRange {
 }
 
 /**
- * One store of notes. Each call is one transaction of this store, atomic, and checks the account's epoch in it.
+ * One store of notes. Each call (`summary`: each of its parts) is one transaction of this store, atomic, and checks the account's
+ * epoch in it.
  *
  * @throws Fenced from everything but `raise`
  */
@@ -50,9 +51,10 @@ export interface NoteStore {
   merge(account: AccountState, copies: Copy[]): Promise<string[]>
   /** Removes copies that are still of these versions, and leaves no tombstone. Returns how many. */
   forget(account: AccountState, copies: Pick<Copy, 'id' | 'version'>[]): Promise<number>
+  /** Counts some after the other, each of one instant: of what is written meanwhile, some or none. */
   summary(account: AccountState, range: IdRange): Promise<Summary>
-  /** Forgets tombstones from before the epoch was raised, at most `limit`. Returns how many. */
-  dropTombstones(account: AccountState, limit: number): Promise<number>
+  /** Forgets tombstones that were made `hours` before the epoch was raised, or earlier; at most `limit`. Returns how many. */
+  dropTombstones(account: AccountState, limit: number, hours: number): Promise<number>
   /** Raises the account's epoch, never lowers it; waits for transactions that hold the one before. */
   raise(accountId: string, epoch: number): Promise<void>
 }

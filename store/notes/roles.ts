@@ -12,11 +12,12 @@ export interface OldConnection {
   lastSeen: Date
 }
 
-// Ours is the owner. Who may log in, and has or inherits rights on notes, is an older build.
+// Ours is the owner. Who may log in, and has or inherits rights to write notes, or some of their columns, is an older build. Who may
+// only read is not: it cannot lose anything, and may be a backup.
 const OLD_ROLES = `
   SELECT r.rolname::text AS role FROM pg_roles r, pg_class c
   WHERE c.oid = 'notes'::regclass AND r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user AND r.oid <> c.relowner
-    AND has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE')`
+    AND (has_table_privilege(r.oid, c.oid, 'DELETE') OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))`
 
 /** Roles that can write notes past the protocol. */
 export async function rolesOfOlderBuilds(db: Database): Promise<string[]> {

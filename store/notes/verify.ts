@@ -1,6 +1,6 @@
-import { type AccountState, rolesOf, type StoreName } from '../../domain/account.ts'
+import { type AccountState, rolesOf } from '../../domain/account.ts'
 import type { Copy } from '../../domain/note-copies.ts'
-import { type IdRange, type NoteStore, type NoteStores, type Summary, storeOf } from './note-store.ts'
+import { type IdRange, type NoteStore, type NoteStores, storeOf } from './note-store.ts'
 
 interface Finding {
   id: string
@@ -11,9 +11,6 @@ interface Finding {
 }
 
 export interface VerifiedRange extends IdRange {
-  /** Both stores over the range; a store that the mode does not use is null. */
-  legacy: Summary | null
-  current: Summary | null
   /** Of what the source still holds. */
   findings: Finding[]
 }
@@ -21,7 +18,7 @@ export interface VerifiedRange extends IdRange {
 const RE_READS = 2
 
 /**
- * Compares the two stores over the next `limit` notes of the source, by counts and checksums and key by key. What looks
+ * Compares the two stores over the next `limit` notes of the source, key by key. What looks
  * wrong is read again, source first, before it is reported: a note that moves in between is in order.
  *
  * @throws Fenced when the account's epoch is another one
@@ -33,7 +30,7 @@ export async function verifyRange(
 ): Promise<VerifiedRange> {
   const roles = rolesOf(account.mode)
   const destination = storeOf(stores, roles.destination)
-  if (!roles.source) return { after, through: null, ...(await summarize(stores, account, { after })), findings: [] }
+  if (!roles.source) return { after, through: null, findings: [] }
   const source = storeOf(stores, roles.source)
   const { copies, through } = await source.page(account, after, limit)
   let findings = await compare(account, copies, destination)
@@ -44,7 +41,7 @@ export async function verifyRange(
     )
     findings = await compare(account, again, destination)
   }
-  return { after, through, ...(await summarize(stores, account, { after, through })), findings }
+  return { after, through, findings }
 }
 
 async function compare(account: AccountState, copies: Copy[], destination: NoteStore): Promise<Finding[]> {
@@ -66,22 +63,4 @@ async function compare(account: AccountState, copies: Copy[], destination: NoteS
 function isSame(a: Copy['note'], b: Copy['note']): boolean {
   if (!a || !b) return a === b
   return a.title === b.title && a.body === b.body && a.createdAt === b.createdAt && a.updatedAt === b.updatedAt
-}
-
-/** Counts and checksums of a range (default: all) in both stores; null: the mode does not use the store. */
-export async function summarize(
-  stores: NoteStores,
-  account: AccountState,
-  { after = null, through = null }: Partial<IdRange> = {},
-): Promise<Record<StoreName, Summary | null>> {
-  const { source, destination } = rolesOf(account.mode)
-  const summary = (name: StoreName) =>
-    name === source || name === destination
-      ? storeOf(stores, name).summary(account, { after, through })
-      : Promise.resolve(null)
-  // The source first, as every read.
-  const first = source && (await summary(source))
-  const last = await summary(destination)
-  const other = destination === 'legacy' ? 'current' : 'legacy'
-  return { legacy: null, current: null, [destination]: last, [other]: first } as Record<StoreName, Summary | null>
 }

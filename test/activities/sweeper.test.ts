@@ -38,6 +38,21 @@ it('sees what became due while a sweep ran', async () => {
   expect([...(await first).keys(), ...(await second).keys()]).toContain(id)
 })
 
+it('runs one sweep at a time, also when somebody asks just as one ends', async () => {
+  let [inUse, most] = [0, 0]
+  const acquired = () => (most = Math.max(most, ++inUse))
+  const released = () => inUse--
+  db.pool.on('acquire', acquired).on('release', released)
+  for (let microtasks = 0; microtasks < 12; microtasks++) {
+    const [first, second] = [sweeper.sweep(), sweeper.sweep()]
+    await first
+    for (let i = 0; i < microtasks; i++) await null
+    await Promise.all([second, sweeper.sweep()])
+  }
+  db.pool.off('acquire', acquired).off('release', released)
+  expect(most).toBe(1)
+})
+
 const refuseWith = (state: string, key: string) =>
   db.pool.query(
     `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

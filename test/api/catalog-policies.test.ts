@@ -110,6 +110,10 @@ describe('runs', () => {
     const [won, lost] = answers.toSorted((a, b) => a.status - b.status)
     expect(won).toMatchObject({ status: 202, body: { status: 'running' } })
     expect(lost).toMatchObject({ status: 409, body: { type: '/problems/policy-run-running', runId: won?.body.runId } })
+    expect(await call('POST', `catalog-policies/${id}/rollback`)).toMatchObject({
+      status: 409,
+      body: { type: '/problems/policy-run-running', runId: won?.body.runId },
+    })
     const run = `catalog-policy-runs/${won?.body.runId}`
     expect(won?.headers.location).toBe(`/api/admin/${run}`)
     expect(await call('GET', run)).toMatchObject({

@@ -87,7 +87,7 @@ const REFUSED: Record<string, Write> = {
   [`POST ${flag}/schedule/{scheduleId}/retry`]: [`flags/f/schedule/${failed.id}/retry`],
   'POST /api/admin/schedules/bulk': [
     'schedules/bulk?reason=x',
-    { mode: 'each', items: [{ flagKey: 'f', environment, scheduledAt: inMs(HOUR), updates }] },
+    { mode: 'all', items: [{ flagKey: 'f', environment, scheduledAt: inMs(HOUR), updates }] },
   ],
   'POST /api/admin/schedules/bulk-shift': ['schedules/bulk-shift?reason=x', { filter: { environment }, byMs: 1000 }],
   'POST /api/admin/releases': [
@@ -242,6 +242,13 @@ describe('an environment that asks for change requests', () => {
   it('the refusal names the action that would be the same', async () => {
     expect((await call('PATCH', `flags/f${at}`, { enabled: true })).body.action).toBe('updateFlag')
     expect((await call('DELETE', `segments/s${at}`)).body.action).toBe('deleteSegment')
+    const ofMilestone = await call('POST', `${first}/strategies${at}`, { name: 'default' })
+    expect(ofMilestone.body.action).toBe('addStrategy')
+    for (const one of [`flags/f/strategies/${own.id}`, itsStrategy]) {
+      expect((await call('PATCH', `${one}${at}`, { title: 'x' })).body.action).toBe('updateStrategy')
+      expect((await call('PUT', `${one}${at}`, { name: 'default' })).body.action).toBe('updateStrategy')
+      expect((await call('DELETE', `${one}${at}`)).body.action).toBe('deleteStrategy')
+    }
     expect((await call('POST', `flags/f/recurrences${at}`, recurring)).body.action).toBeNull()
   })
 

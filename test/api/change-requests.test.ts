@@ -173,8 +173,10 @@ it(`freezes hold it, unless they are overridden with a reason`, async () => {
     reason: 'holiday',
     mode: 'refuse',
   })
-  expect((await made.apply()).body).toMatchObject({ type: '/problems/frozen', freezeId: freeze.id })
-  expect((await made.post('schedule', { scheduledAt: inMs(HOUR / 2) })).body.type).toBe('/problems/frozen')
+  const refusal = { type: '/problems/frozen', freezeId: freeze.id, until: freeze.to, firstFreeAt: freeze.to }
+  expect((await made.apply()).body).toMatchObject(refusal)
+  expect((await made.apply({}, '?overrideFreeze=true')).body).toMatchObject({ errors: [{ field: 'query.reason' }] })
+  expect((await made.post('schedule', { scheduledAt: inMs(HOUR / 2) })).body).toMatchObject(refusal)
   expect((await made.apply({}, '?overrideFreeze=true&reason=urgent')).body.state).toBe('applied')
   await call('DELETE', `freezes/${freeze.id}`)
 })

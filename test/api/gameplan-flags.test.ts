@@ -22,6 +22,36 @@ const due = async (scheduleId: string) => {
 const through = async (gameplan: { flagKey: string; read: () => Promise<{ flag: unknown }> }) =>
   (await gameplan.read()).flag as { state: string; scheduleId: string; releasePlanId: string; changeRequestId: string }
 
+describe('inside a freeze', () => {
+  it.each([
+    ['at once', { how: 'at-once' }],
+    ['by a schedule whose time has passed', { how: 'schedule', scheduledAt: inMs(-3_600_000) }],
+  ])('a flag is not switched %s, but when it is over, and switched off at any time', async (_, activation) => {
+    const environment = `e-${crypto.randomUUID().slice(0, 8)}`
+    const freeze = (from: number, to: number) =>
+      call('POST', 'freezes', { environment, from: inMs(from), to: inMs(to), reason: 'peak season', mode: 'refuse' })
+    const { body: first } = await freeze(-3_600_000, 3_600_000)
+    const gameplan = await makeGameplan(app, { environment, activation, criteria: ['it works'] })
+    const { merge, tick, flag, read, post, revert } = gameplan
+    await merge(...ALL)
+    await tick()
+    expect(await flag()).toMatchObject({ enabled: false, revision: expect.any(Number) })
+    expect(await read()).toMatchObject({
+      flag: { state: 'created' },
+      problem: { code: 'frozen', detail: expect.stringContaining('peak season') },
+    })
+    await call('DELETE', `freezes/${first.id}?reason=over`)
+    await post('resume')
+    await tick()
+    expect((await flag()).enabled).toBe(true)
+    expect(await read()).toMatchObject({ flag: { state: 'switched' }, problem: null })
+    await freeze(-3_600_000, 3_600_000)
+    await revert('4')
+    await tick()
+    expect((await flag()).enabled).toBe(false)
+  })
+})
+
 describe('a flag that is switched by a schedule', () => {
   it('gets one when the patch is merged; the gameplan ends when it was applied', async () => {
     const gameplan = await makeGameplan(app, { activation: { how: 'schedule', afterSeconds: 3600 } })
@@ -172,6 +202,22 @@ describe('in an environment that takes changes by change requests', () => {
     expect(again).not.toBe(changeRequestId)
     await post('cancel')
     expect((await call('GET', `${base}/${again}`)).body.state).toBe('cancelled')
+  })
+
+  it('withdraws its change request when a revision renames the flag, and asks for the other', async () => {
+    const { environment, base } = await changeRequests(app)
+    const gameplan = await makeGameplan(app, { environment })
+    const { revise, flagKey, merge, tick, read } = gameplan
+    await merge('1')
+    await tick()
+    const { changeRequestId } = await through(gameplan)
+    await revise({ flag: `${flagKey}_2` })
+    expect((await call('GET', `${base}/${changeRequestId}`)).body.state).toBe('cancelled')
+    await tick()
+    const { flag } = (await read()) as { flag: { changeRequestId: string } }
+    expect((await call('GET', `${base}/${flag.changeRequestId}`)).body.changes).toMatchObject([
+      { action: 'createFlag', flagKey: `${flagKey}_2` },
+    ])
   })
 
   it('withdraws its change request when the patch is reverted', async () => {

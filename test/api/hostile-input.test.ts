@@ -140,6 +140,21 @@ it('what is asked twice, or is no number that can be kept, is refused', async ()
   }
 })
 
+it.each([
+  ['/api/catalog/items', ['.', 5], 400],
+  ['/api/catalog/items', ['1.2.3', 5], 400],
+  ['/api/catalog/items', ['1e400', 5], 400],
+  ['/api/catalog/items', ['1e-400', 5], 200],
+  ['/api/catalog/items', [-1.2345678901234567e-6, 5], 200],
+  ['/api/catalog/items', [1e30, 5], 200],
+  ['schedules', ['0000-01-01T00:00:00.000Z', 1], 400],
+  ['schedules', ['0001-01-01T00:00:00.000Z', 1], 200],
+  ['flags/a/schedule', ['0000-02-29T00:00:00.000Z', 1], 400],
+])('a cursor that somebody made: %s after %j answers %i', async (path, key, status) => {
+  const cursor = Buffer.from(JSON.stringify(key)).toString('base64url')
+  expect((await call('GET', `${path}?cursor=${cursor}`)).status).toBe(status)
+})
+
 describe('what is no request', () => {
   const listening = app.listen({ port: 0, host: '127.0.0.1' })
 

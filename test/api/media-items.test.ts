@@ -76,6 +76,15 @@ describe('media items', () => {
     expect(await send()).toMatchObject({ created: 0, updated: 2, unchanged: 3, failed: 5 })
   })
 
+  it('an import takes no Idempotency-Key, and says so before it writes', async () => {
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'once' }
+    expect(await call('POST', 'media-items/import', '{"id": 9300}', headers)).toMatchObject({
+      status: 400,
+      body: { type: '/problems/validation-failed', errors: [{ field: 'header.idempotency-key' }] },
+    })
+    expect((await call('GET', 'media-items/9300')).status).toBe(404)
+  })
+
   it('an import of another type is refused', async () => {
     for (const body of [{ id: 1 }, undefined]) {
       const response = await call('POST', 'media-items/import', body)

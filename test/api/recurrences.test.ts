@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { createTestDatabase } from '../helpers/database.ts'
+import { inMs } from '../helpers/schedules.ts'
 
 const { call } = await createTestApp(await createTestDatabase())
 await call('POST', 'flags', { key: 'night' })
 const path = 'flags/night/recurrences'
+const DAY = 86_400_000
 const DAILY = { cron: '30 2 * * *', timeZone: 'Europe/Berlin' }
 
 describe('recurrences over HTTP', () => {
@@ -28,6 +30,24 @@ describe('recurrences over HTTP', () => {
       expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } })
       expect(answer.body.errors[0].message).toContain(message)
     }
+  })
+
+  it('that would end at once, because a freeze refuses all of their times, are refused as empty', async () => {
+    const environment = 'frozen'
+    await call('POST', `flags?environment=${environment}`, { key: 'night' })
+    const freeze = { environment, from: inMs(0), to: inMs(9 * DAY), reason: 'holidays', mode: 'refuse' }
+    expect((await call('POST', 'freezes', freeze)).status).toBe(201)
+    const make = async (until: string) =>
+      await call('POST', `${path}?environment=${environment}`, {
+        recurrence: { ...DAILY, until },
+        updates: { enabled: true },
+      })
+    expect(await make(inMs(8 * DAY))).toMatchObject({
+      status: 422,
+      body: { type: '/problems/recurrence-empty', errors: [{ field: 'recurrence.until' }] },
+    })
+    expect((await call('GET', `events?environment=${environment}&type=recurrence-ended`)).body).toEqual([])
+    expect(await make(inMs(11 * DAY))).toMatchObject({ status: 201, body: { status: 'active', made: 1 } })
   })
 
   it('are previewed without a change of anything, changes of clocks included', async () => {
@@ -67,6 +87,9 @@ describe('recurrences over HTTP', () => {
     expect((await call('PATCH', self, until)).body.recurrence).toMatchObject({ count: 5 })
     const cleared = await call('PATCH', self, { recurrence: { until: null, count: null } })
     expect(cleared.body.recurrence).toMatchObject({ until: null, count: null })
+    const same = { recurrence: { cron: DAILY.cron, until: null }, updates: { enabled: true }, catchUp: 'latest' }
+    expect((await call('PATCH', self, same)).body).toEqual(cleared.body)
+    expect((await call('PATCH', self, { recurrence: {} })).body.errors).toMatchObject([{ field: 'recurrence' }])
     await call('POST', path, { recurrence: { ...DAILY, timeZone: 'Asia/Tokyo' }, updates: { enabled: false } })
     const first = await call('GET', `${path}?limit=1`)
     const next = /<(.*)>/.exec(first.headers.link as string)?.[1] as string

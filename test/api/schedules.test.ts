@@ -47,6 +47,27 @@ describe('POST schedules/bulk', () => {
     expect(await pending(first)).toEqual([body[2].schedule])
   })
 
+  it('of the mode `each` makes what it can beside environments that ask for change requests', async () => {
+    const [free, guarded] = [await newFlag(), await newFlag('guarded')]
+    await call('PATCH', 'environments/guarded', { changeRequests: true })
+    const items = [
+      { flagKey: guarded, environment: 'guarded', scheduledAt: inMs(60_000), updates },
+      { flagKey: free, scheduledAt: inMs(60_000), updates },
+    ]
+    const { body } = await call('POST', 'schedules/bulk', { mode: 'each', items })
+    expect(body).toMatchObject([
+      {
+        index: 0,
+        problem: { type: '/problems/change-request-required', status: 403, href: expect.stringContaining('guarded') },
+      },
+      { index: 1, schedule: { flagKey: free } },
+    ])
+    expect(await pending(guarded)).toEqual([])
+    const all = await call('POST', 'schedules/bulk', { mode: 'all', items })
+    expect(all.body).toMatchObject({ status: 403, type: '/problems/change-request-required' })
+    expect(await pending(free)).toEqual([body[1].schedule])
+  })
+
   it('of the mode `all` makes none when one is refused', async () => {
     const flagKey = await newFlag()
     const answer = await call('POST', 'schedules/bulk', {

@@ -50,6 +50,14 @@ describe('logging in', () => {
     }
   })
 
+  it.each([99_999_999_999_999, 1e300])('takes a token that ends with the year 9999 if it says %d', async (exp) => {
+    const secret = new TextEncoder().encode('a secret of the tests, which is long enough')
+    const endless = new SignJWT({ role: 'admin', exp }).setProtectedHeader({ alg: 'HS256' }).setSubject('alice')
+    const answer = await logIn(await endless.sign(secret))
+    expect(answer).toMatchObject({ status: 200, body: { expiresAt: '9999-12-31T23:59:59.000Z' } })
+    expect(answer.headers['set-cookie']).toContain('Expires=Fri, 31 Dec 9999')
+  })
+
   it('ends by logging out', async () => {
     const answer = await call('DELETE', '/api/session', undefined, inSession(await token('admin')))
     expect(answer.status).toBe(200)

@@ -38,6 +38,65 @@ describe('accounts', () => {
     expect(revision).toBe(0)
   })
 
+  it('are not moved again by a request that is repeated', async () => {
+    const { id, path } = await newAccount()
+    const key = { 'idempotency-key': 'begin' }
+    const begin = () => call('PATCH', path, { isMigrating: true }, key)
+    expect((await begin()).body).toMatchObject({ mode: 'migrating', epoch: 3 })
+    expect((await begin()).body).toMatchObject({ mode: 'migrating', epoch: 3 })
+    await call('PATCH', path, { isMigrating: false })
+    expect(await begin()).toMatchObject({ status: 200, body: { mode: 'rollback', epoch: 4 } })
+    await call('PATCH', path, { mode: 'off' })
+    expect((await begin()).body).toMatchObject({ mode: 'off', epoch: 5 })
+
+    const again = () => call('POST', 'accounts', { id: `${id}-2`, isMigrating: true }, { 'idempotency-key': 'made' })
+    expect((await again()).body).toMatchObject({ mode: 'migrating', epoch: 3 })
+    await call('PATCH', `accounts/${id}-2`, { isMigrating: false })
+    expect(await again()).toMatchObject({ status: 201, body: { mode: 'rollback', epoch: 4 } })
+  })
+
+  it('lock older builds out when they begin to move, and not by a request that is refused', async () => {
+    const { id, path } = await newAccount()
+    const role = `older_${crypto.randomUUID().slice(0, 8)}`
+    // One that may write a single column could write past the protocol as well.
+    await legacy.db.pool.query(`CREATE ROLE ${role} LOGIN; GRANT SELECT, UPDATE (title) ON notes TO ${role}`)
+    const reader = `reader_${crypto.randomUUID().slice(0, 8)}`
+    await legacy.db.pool.query(`CREATE ROLE ${reader} LOGIN; GRANT SELECT ON notes TO ${reader}`)
+    const mayLogIn = async (name: string) =>
+      (await one<{ can: boolean }>(legacy.db, 'SELECT rolcanlogin AS can FROM pg_roles WHERE rolname = $1', [name])).can
+    const migration = { cohorts: [{ accounts: [id, 'nobody'] }] }
+    const refused = await Promise.all([
+      call('POST', 'accounts', { id, isMigrating: true }),
+      call('PATCH', 'accounts/nobody', { isMigrating: true }),
+      call('PATCH', path, { isMigrating: true }, { 'if-match': '"9"' }),
+      call('PATCH', path, { mode: 'migrating' }),
+      call('POST', 'account-migrations', migration),
+    ])
+    expect(refused.map(({ status }) => status)).toEqual([409, 404, 412, 409, 422])
+    expect(await mayLogIn(role)).toBe(true)
+    expect(await call('PATCH', path, { isMigrating: true })).toMatchObject({ status: 200 })
+    expect(await mayLogIn(role)).toBe(false)
+    expect(await mayLogIn(reader)).toBe(true)
+    await legacy.db.pool.query(`REVOKE ALL ON notes FROM ${reader}; DROP ROLE ${reader}; DROP ROLE ${role}`)
+  })
+
+  it('are not taken from a migration that moves them', async () => {
+    const { id, path } = await newAccount()
+    const { body: migration } = await call('POST', 'account-migrations', {
+      name: 'first',
+      cohorts: [{ accounts: [id] }],
+    })
+    for (const edit of [{ isMigrating: true }, { mode: 'ready' }]) {
+      expect(await call('PATCH', path, edit)).toMatchObject({
+        status: 409,
+        body: { type: '/problems/account-in-migration', migrationId: migration.id },
+      })
+    }
+    expect(await call('PATCH', path, { name: 'Another' })).toMatchObject({ status: 200, body: { mode: 'off' } })
+    await call('POST', `account-migrations/${migration.id}/stop`)
+    expect(await call('PATCH', path, { mode: 'ready' })).toMatchObject({ status: 200 })
+  })
+
   it('a change of mode reaches processes that ask for nothing', async () => {
     const { id, path, notes } = await newAccount()
     for (const app of [here, there]) await app.call('GET', notes)
@@ -111,8 +170,28 @@ describe('notes', () => {
     expect(first).toMatchObject({ status: 201 })
     expect(second).toMatchObject({ status: 201, body: first.body })
     expect((await call('GET', notes)).body).toHaveLength(1)
+    expect(await call('POST', notes, { title: 'b' }, key)).toMatchObject({
+      status: 422,
+      body: { type: '/problems/idempotency-key-reused', errors: [{ field: 'header.idempotency-key' }] },
+    })
     await call('DELETE', first.headers.location as string)
     expect(await call('POST', notes, { title: 'a' }, key)).toMatchObject({ status: 422 })
+  })
+
+  it('that were there before, of other ids and longer than ours may be, are served, changed and deleted', async () => {
+    const { id, notes } = await newAccount()
+    await legacy.db.pool.query(
+      `INSERT INTO notes (account_id, id, title, body) VALUES ($1, md5($1)::uuid, repeat('t', 300), repeat('b', 30000))`,
+      [id],
+    )
+    const { status, body } = await call('GET', notes)
+    expect(status).toBe(200)
+    expect(body).toMatchObject([{ title: 't'.repeat(300), body: 'b'.repeat(30_000) }])
+    const path = `${notes}/${body[0].id}`
+    expect((await call('GET', path)).body).toEqual(body[0])
+    const changed = await call('PATCH', path, { title: 'short' })
+    expect(changed).toMatchObject({ status: 200, body: { title: 'short', body: 'b'.repeat(30_000) } })
+    expect((await call('DELETE', path)).status).toBe(200)
   })
 
   it('are read by viewers and written by admins, of accounts that exist', async () => {

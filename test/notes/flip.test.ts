@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import type { AccountMode } from '../../domain/account.ts'
 import { getAccount, intendMode } from '../../store/accounts.ts'
 import { listEvents } from '../../store/events.ts'
-import { changeMode, completeFlip, refreshAccount, setMigrating } from '../../store/notes/flip.ts'
+import { changeMode, completeFlip, refreshAccount, takeSteps } from '../../store/notes/flip.ts'
 import { Fenced } from '../../store/notes/note-store.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
 import { alice, asAlice } from '../helpers/database.ts'
 import { openAccounts } from './moving-accounts.ts'
 import { content, K1 } from './world.ts'
 
-const { db, stores, newAccount, stateOf, write, change, contents, dyingAfter } = await openAccounts()
+const { db, stores, newAccount, stateOf, write, change, setMigrating, contents, dyingAfter } = await openAccounts()
 
 describe('a flip', () => {
   it('goes along off, ready, migrating, done and back over rollback, and no other way', async () => {
@@ -41,27 +41,47 @@ describe('a flip', () => {
 
   it('isMigrating walks over ready to migrating, and from there to rollback; nothing changes twice', async () => {
     const id = await newAccount()
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     expect(await stateOf(id)).toMatchObject({ mode: 'migrating', epoch: 3 })
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     expect(await stateOf(id)).toMatchObject({ mode: 'migrating', epoch: 3 })
-    await setMigrating(db, stores, id, false, alice)
+    await setMigrating(id, false)
     expect(await stateOf(id)).toMatchObject({ mode: 'rollback', epoch: 4 })
     // One that died on the way to migrating has moved nothing: it goes straight back.
     const halfway = await newAccount()
     await change(halfway, 'ready')
-    await setMigrating(db, stores, halfway, false, alice)
+    await setMigrating(halfway, false)
     expect(await stateOf(halfway)).toMatchObject({ mode: 'off', epoch: 3 })
+  })
+
+  it('of several steps goes on where it was broken off, and no further when somebody has changed the account since', async () => {
+    for (const statements of [0, 1, 2, 3, 4]) {
+      const id = await newAccount()
+      const steps = () => takeSteps(db, stores, { id, epoch: 1 }, ['ready', 'migrating'], alice)
+      const broken = takeSteps(db, dyingAfter(statements), { id, epoch: 1 }, ['ready', 'migrating'], alice)
+      await expect(broken).rejects.toThrow('killed')
+      expect(await steps()).toBe(true)
+      expect(await stateOf(id)).toMatchObject({ mode: 'migrating', epoch: 3 })
+      expect(await steps()).toBe(true)
+      await setMigrating(id, false)
+      expect(await steps()).toBe(false)
+      expect(await stateOf(id)).toMatchObject({ mode: 'rollback', epoch: 4 })
+    }
+    const other = await newAccount()
+    await change(other, 'ready')
+    await change(other, 'off')
+    expect(await takeSteps(db, stores, { id: other, epoch: 1 }, ['ready', 'migrating'], alice)).toBe(false)
+    expect(await stateOf(other)).toMatchObject({ mode: 'off', epoch: 3 })
   })
 
   it('is refused with one store', async () => {
     const only = { legacy: stores.legacy, current: null }
     const id = await newAccount(only)
     await expect(changeMode(db, only, id, 'ready', alice)).rejects.toMatchObject({ code: 'one-note-store' })
-    await expect(setMigrating(db, only, id, true, alice)).rejects.toMatchObject({ code: 'one-note-store' })
+    await expect(setMigrating(id, true, only)).rejects.toMatchObject({ code: 'one-note-store' })
     // A store that is configured later hears of the account when it is needed.
     await write(id, K1, 'x')
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     expect(await contents(id)).toEqual([[K1, 'x']])
   })
 

@@ -67,7 +67,7 @@ export function createMemoryStore({ dense = true } = {}): MemoryStore {
       const notes = range.filter(({ note }) => note).length
       return { notes, tombstones: range.length - notes, checksum: JSON.stringify(range) }
     },
-    async dropTombstones(account, limit) {
+    async dropTombstones(account, limit, _hours) {
       fenced(account)
       const dropped = inOrder()
         .filter(({ note }) => !note)

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import type { AccountMode } from '../../domain/account.ts'
+import { type AccountMode, pathTo } from '../../domain/account.ts'
 import { createAccount, readState } from '../../store/accounts.ts'
-import { changeMode, completeFlip, refreshAccount } from '../../store/notes/flip.ts'
+import { changeMode, completeFlip, refreshAccount, takeSteps } from '../../store/notes/flip.ts'
 import type { NoteStore, NoteStores } from '../../store/notes/note-store.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
 import { sweepBatch } from '../../store/notes/sweep.ts'
@@ -25,6 +25,11 @@ export async function openAccounts() {
   const proxy = new NoteProxy(stores, { load: stateOf, refresh: (refused) => refreshAccount(db, stores, refused) })
   const write = (accountId: string, id: string, title: string | null) =>
     proxy.write(accountId, id, () => (title === null ? null : content(title)))
+  /** Walks to migrating, or back from it. */
+  const setMigrating = async (id: string, isMigrating: boolean, using: NoteStores = stores) => {
+    const { mode, epoch } = await stateOf(id)
+    expect(await takeSteps(db, using, { id, epoch }, pathTo(mode, isMigrating), alice)).toBe(true)
+  }
   const change = (accountId: string, mode: AccountMode) => changeMode(db, stores, accountId, mode, alice)
 
   async function sweep(accountId: string, limit = 100) {
@@ -68,5 +73,5 @@ export async function openAccounts() {
       })
     return { legacy: dying(stores.legacy), current: dying(stores.current) }
   }
-  return { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAfter }
+  return { db, stores, legacy, current, newAccount, stateOf, write, change, setMigrating, sweep, contents, dyingAfter }
 }

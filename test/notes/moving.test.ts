@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import type { AccountState } from '../../domain/account.ts'
 import { cleanUp } from '../../store/notes/clean-up.ts'
-import { refreshAccount, setMigrating } from '../../store/notes/flip.ts'
+import { refreshAccount } from '../../store/notes/flip.ts'
 import { Fenced, type NoteStore } from '../../store/notes/note-store.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
 import { cutRanges } from '../../store/notes/roles.ts'
 import { sweepBatch } from '../../store/notes/sweep.ts'
-import { summarize, verifyRange } from '../../store/notes/verify.ts'
+import { verifyRange } from '../../store/notes/verify.ts'
 import { alice } from '../helpers/database.ts'
 import { openAccounts } from './moving-accounts.ts'
 import { random } from './random.ts'
+import { summarize } from './summarize.ts'
 import { content, K1, K2 } from './world.ts'
 
-const { db, stores, legacy, current, newAccount, stateOf, write, change, sweep, contents, dyingAfter } =
+const { db, stores, legacy, current, newAccount, stateOf, write, change, setMigrating, sweep, contents, dyingAfter } =
   await openAccounts()
 
 describe('moving an account', () => {
@@ -21,7 +22,7 @@ describe('moving an account', () => {
     await write(id, K1, 'one')
     await write(id, K2, 'two')
     await write(id, K2, null)
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     await expect(change(id, 'done')).rejects.toMatchObject({
       code: 'account-not-moved',
       members: { store: 'legacy', notes: 1, tombstones: 1 },
@@ -56,7 +57,7 @@ describe('moving an account', () => {
         }
       }
       await work(20)
-      await setMigrating(db, stores, moving, true, alice)
+      await setMigrating(moving, true)
       // A sweep that stops after some batches, and one that dies between two statements of a batch.
       const account = await stateOf(moving)
       await sweepBatch(stores, account, { after: null, limit: 1 + pick(4) })
@@ -88,7 +89,7 @@ describe('moving an account', () => {
       `INSERT INTO notes (account_id, id, title) SELECT $1, uuidv7(), 'one of many' FROM generate_series(1, 40000)`,
       [id],
     )
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     const account = await stateOf(id)
     const cuts = await cutRanges(legacy.db, id, 20)
     const swept = await Promise.all(
@@ -125,7 +126,7 @@ describe('moving an account', () => {
     const id = await newAccount()
     const ids: string[] = Array.from({ length: 300 }, () => crypto.randomUUID()).sort()
     await Promise.all(ids.map((noteId) => write(id, noteId, 'first')))
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     const expected = new Map(ids.map((noteId) => [noteId, 'first']))
     const writers = [0, 1, 2].map(async (writer) => {
       for (let n = writer; n < ids.length; n += 3) {
@@ -157,12 +158,11 @@ describe('the verifier', () => {
     await write(id, K1, 'one')
     await write(id, K2, 'two')
     const before = await summarize(stores, await stateOf(id))
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     const account = await stateOf(id)
     const all = { after: null, limit: 10 }
+    expect(await summarize(stores, account)).toMatchObject({ legacy: { notes: 2 }, current: { notes: 0 } })
     expect(await verifyRange(stores, account, all)).toMatchObject({
-      legacy: { notes: 2 },
-      current: { notes: 0 },
       findings: [
         { id: K1, kind: 'behind', sourceVersion: 1, destinationVersion: null },
         { id: K2, kind: 'behind' },
@@ -182,14 +182,14 @@ describe('the verifier', () => {
     expect(await sweepBatch(stores, account, all)).toEqual({ moved: 1, differing: [K1], after: null })
     await current.db.pool.query('DELETE FROM notes WHERE account_id = $1 AND id = $2', [id, K1])
     await sweep(id)
-    expect(await verifyRange(stores, account, all)).toMatchObject({ findings: [], legacy: { notes: 0 } })
-    expect((await summarize(stores, account)).current).toEqual(before.legacy)
+    expect((await verifyRange(stores, account, all)).findings).toEqual([])
+    expect(await summarize(stores, account)).toMatchObject({ legacy: { notes: 0 }, current: before.legacy })
   })
 
   it('does not report a note that moves while it looks', async () => {
     const id = await newAccount()
     await write(id, K1, 'one')
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     const account = await stateOf(id)
     let moved = false
     const racing: NoteStore = {
@@ -210,7 +210,7 @@ describe('the clean-up', () => {
   it('forgets tombstones when the account is done or off, and nothing that was under way brings a note back', async () => {
     const id = await newAccount()
     await write(id, K1, 'one')
-    await setMigrating(db, stores, id, true, alice)
+    await setMigrating(id, true)
     await expect(cleanUp(db, stores, id, alice)).rejects.toMatchObject({ code: 'account-mode' })
     await sweep(id)
     await change(id, 'done')

@@ -27,7 +27,7 @@ describe('a note store', () => {
       (epoch) => store.merge(stateOf(accountId, 'off', epoch), [note(K1, 1)]),
       (epoch) => store.forget(stateOf(accountId, 'off', epoch), [{ id: K1, version: 1 }]),
       (epoch) => store.summary(stateOf(accountId, 'off', epoch), { after: null, through: null }),
-      (epoch) => store.dropTombstones(stateOf(accountId, 'off', epoch), 10),
+      (epoch) => store.dropTombstones(stateOf(accountId, 'off', epoch), 10, 0),
     ]
     for (const call of calls) await expect(call(1)).rejects.toThrow(Fenced)
     await store.raise(accountId, 2)
@@ -37,6 +37,28 @@ describe('a note store', () => {
       await expect(call(3)).rejects.toThrow(Fenced)
       await call(2)
     }
+  })
+
+  it('counts and sums up all that it holds, part by part', async () => {
+    const accountId = `account-${++accounts}`
+    await legacy.store.raise(accountId, 1)
+    const { pool } = legacy.db
+    await pool.query(
+      `INSERT INTO notes (account_id, id, title) SELECT $1, uuidv7(), n::text FROM generate_series(1, 3000) n`,
+      [accountId],
+    )
+    await pool.query(
+      'INSERT INTO note_tombstones (account_id, id, version) SELECT $1, uuidv7(), 2 FROM generate_series(1, 1500)',
+      [accountId],
+    )
+    const { rows } = await pool.query(
+      `SELECT count(note) AS notes, count(*) - count(note) AS tombstones,
+         sum(hashtextextended(jsonb_build_array(id, version, note)::text, 0))::text AS checksum FROM note_copies WHERE account_id = $1`,
+      [accountId],
+    )
+    const summary = await legacy.store.summary(stateOf(accountId, 'off'), { after: null, through: null })
+    expect(summary).toEqual(rows[0])
+    expect(summary).toMatchObject({ notes: 3_000, tombstones: 1_500 })
   })
 
   it('waits with a new epoch for a write that began under the one before, and refuses what comes later', async () => {

@@ -4,8 +4,8 @@ import { Problem } from '../../domain/problems.ts'
 import { Fenced, type NoteStore, type NoteStores } from '../../store/notes/note-store.ts'
 import { NoteProxy } from '../../store/notes/proxy.ts'
 import { sweepBatch } from '../../store/notes/sweep.ts'
-import { summarize } from '../../store/notes/verify.ts'
 import type { Answer, Call, Reference } from './linearizability.ts'
+import { summarize } from './summarize.ts'
 
 export const KEYS = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [string, string, string]
 export const [K1, K2, K3] = KEYS
@@ -195,7 +195,7 @@ async function cleanUp(stores: NoteStores, port: Port, first: AccountState, vari
   }
   const { account: now } = await readRow(port)
   const { destination } = rolesOf(now.mode)
-  await stores[destination]?.dropTombstones(now, 10).catch((error) => {
+  await stores[destination]?.dropTombstones(now, 10, 0).catch((error) => {
     if (!(error instanceof Fenced)) throw error
   })
 }

@@ -1,36 +1,33 @@
+import pLimit from 'p-limit'
 import { describe, expect, it } from 'vitest'
-import { NewAccountMigration } from '../../domain/account-migration.ts'
-import { rollbackMigration, stopMigration } from '../../store/account-migration-control.ts'
-import { type Movers, moveAccount, type Step } from '../../store/account-migration-moves.ts'
+import { pathTo } from '../../domain/account.ts'
+import { haltMigration, pauseMigration, resumeMigration } from '../../store/account-migration-control.ts'
+import { type Movers, moveAccount } from '../../store/account-migration-moves.ts'
 import type { MigrationRow } from '../../store/account-migration-rows.ts'
-import { getMigration } from '../../store/account-migration-rows.ts'
-import { advance, claimMigration, readRanges, Superseded, writeRanges } from '../../store/account-migration-slices.ts'
-import { startMigration } from '../../store/account-migrations.ts'
-import { getAccount } from '../../store/accounts.ts'
-import { makeAccounts } from '../../store/notes/import.ts'
+import { findMigration, getMigration } from '../../store/account-migration-rows.ts'
+import {
+  advance,
+  beginCohort,
+  claimMigration,
+  finishCohort,
+  forgetMigrationFailure,
+  noteMigrationFailure,
+  readRanges,
+  Superseded,
+  writeRanges,
+} from '../../store/account-migration-slices.ts'
+import { migrationsToCheck, pauseTerminated } from '../../store/reconcile-account-migrations.ts'
 import { contentOfAccount } from '../helpers/accounts.ts'
-import { asAlice, createTestDatabase, openTestDatabase } from '../helpers/database.ts'
-import { createTestNoteStores } from '../notes/stores.ts'
+import { asAlice, one } from '../helpers/database.ts'
+import { createMovers, stepOf } from '../helpers/movers.ts'
 
-const db = openTestDatabase(await createTestDatabase())
-const { stores, legacy, current } = await createTestNoteStores()
-const notes = { legacy: legacy.db, current: current.db }
-const movers: Movers = { db, stores, notes }
-
-/** A slice that is over after so many batches. */
-const stepOf = (batches = Number.POSITIVE_INFINITY): Step => {
-  let left = batches
-  return { isOver: () => left <= 0, moved: async () => void left-- }
-}
-let count = 0
-async function begin(noteCount: number) {
-  const id = `account-${++count}`
-  await makeAccounts(db, notes, [{ id, notes: noteCount }], 'alice')
-  const body = NewAccountMigration.parse({ cohorts: [{ accounts: [id] }], batchSize: 10 })
-  return { id, migration: await asAlice(db, (tx) => startMigration(tx, body)) }
-}
-const claim = async (id: string) => (await claimMigration(db, id)) as MigrationRow
-const mode = async (id: string) => (await getAccount(db, id)).mode
+const { db, stores, notes, movers, make, start, begin, claim, rollBack, mode, stateOf, walk } = await createMovers()
+/** Time is data: what happened so many seconds ago. */
+const failedAgo = (id: string, seconds: number) =>
+  one(db, `UPDATE account_migrations SET failing_since = failing_since - $2 * interval '1 second' WHERE id = $1`, [
+    id,
+    seconds,
+  ])
 
 describe('a slice', () => {
   it('that was fenced off begins no flip, and advances nothing', async () => {
@@ -55,7 +52,7 @@ describe('a slice', () => {
         legacy: {
           ...stores.legacy,
           raise: async (...args) => {
-            await asAlice(db, (tx) => rollbackMigration(tx, migration.id))
+            await rollBack(migration.id)
             return await stores.legacy.raise(...args)
           },
         },
@@ -71,28 +68,106 @@ describe('a slice', () => {
   it('moves a cursor once, whoever else does the same', async () => {
     const { id, migration } = await begin(30)
     const slice = await claim(migration.id)
-    await writeRanges(db, slice, id, [])
-    const [range] = (await readRanges(db, slice, id)) ?? []
+    const state = await stateOf(id)
+    await writeRanges(db, slice, state, [])
+    const [range] = (await readRanges(db, slice, state)) ?? []
     if (!range) throw new Error('no range')
     const to = { after: crypto.randomUUID(), moved: 10 }
     const both = await Promise.allSettled([1, 2].map(() => advance(db, slice, id, range, to)))
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     expect((await getMigration(db, migration.id)).notes.moved).toBe(10)
   })
+
+  it('of before a rollback neither halts what goes back now, nor notes its failure there', async () => {
+    const { migration } = await begin(1)
+    const zombie = await claim(migration.id)
+    await rollBack(migration.id)
+    await asAlice(db, (tx) => haltMigration(tx, zombie, 'of before'))
+    expect(await noteMigrationFailure(db, zombie, 'of before')).toBe(0)
+    expect(await getMigration(db, migration.id)).toMatchObject({ status: 'running', lastError: null, reason: null })
+    await asAlice(db, async (tx) => haltMigration(tx, await claim(migration.id), 'of now'))
+    expect(await getMigration(db, migration.id)).toMatchObject({ status: 'halted', reason: 'of now' })
+  })
+
+  it('that is repeated after the end of a cohort waits for the next one, and for the end of the way back', async () => {
+    const migration = await start(await make(0), await make(0))
+    const waitMs = async () => (await findMigration(db, migration.id))?.waitMs
+    expect(await waitMs()).toBe(0)
+    await finishCohort(db, await claim(migration.id), 1)
+    expect(await claimMigration(db, migration.id)).toBeUndefined()
+    expect(await waitMs()).toBeGreaterThan(3_500_000)
+    await one(db, 'UPDATE account_migrations SET next_at = clock_timestamp() WHERE id = $1', [migration.id])
+    expect(await waitMs()).toBe(0)
+    await finishCohort(db, await claim(migration.id), 1)
+    expect(await getMigration(db, migration.id)).toMatchObject({ status: 'done' })
+    expect(await claimMigration(db, migration.id)).toBeUndefined()
+    expect(await waitMs()).toBeGreaterThan(3_500_000)
+    await one(db, 'UPDATE account_migrations SET clean_after = clock_timestamp() WHERE id = $1', [migration.id])
+    expect(await waitMs()).toBe(0)
+    expect(await claim(migration.id)).toMatchObject({ status: 'done' })
+  })
+
+  it('that went well ends what failed before it, as the beginning of a cohort does', async () => {
+    const { migration } = await begin(0)
+    const slice = await claim(migration.id)
+    for (const well of [forgetMigrationFailure, beginCohort]) {
+      await noteMigrationFailure(db, slice, 'a blip')
+      await failedAgo(migration.id, 3_600)
+      expect(await noteMigrationFailure(db, slice, 'still')).toBeGreaterThan(3_599)
+      await well(db, slice)
+      expect(await getMigration(db, migration.id)).toMatchObject({ failingSince: null, lastError: null })
+      expect(await noteMigrationFailure(db, slice, 'another blip')).toBeLessThan(60)
+      await well(db, slice)
+    }
+  })
+
+  it('keeps to its number of batches at once, over all accounts and their ranges', async () => {
+    const accounts = [await make(40), await make(40)]
+    const slice = await claim((await start(...accounts)).id)
+    let [now, most, batches] = [0, 0, 0]
+    const counting: Movers = {
+      ...movers,
+      stores: {
+        ...stores,
+        legacy: {
+          ...stores.legacy,
+          page: async (...args) => {
+            most = Math.max(most, ++now)
+            batches++
+            return await stores.legacy.page(...args).finally(() => now--)
+          },
+        },
+      },
+    }
+    const step = { ...stepOf(), batches: pLimit(2) }
+    await Promise.all(
+      accounts.map(async (id) => {
+        await walk(id, ...pathTo('off', true))
+        const ids = (await contentOfAccount(notes, id)).legacy.map((line) => line.split(' ')[0] as string)
+        await writeRanges(
+          db,
+          slice,
+          await stateOf(id),
+          [9, 19, 29].map((n) => ids[n] as string),
+        )
+      }),
+    )
+    expect(await Promise.all(accounts.map((id) => moveAccount(counting, slice, id, step)))).toEqual([true, true])
+    expect(batches).toBeGreaterThan(8)
+    expect(most).toBe(2)
+  })
 })
 
-it.each([0, 1, 2, 3, 4, 5])(
-  'M8: stopped after %i batches and rolled back, an account is as if it had never moved',
-  async (batches) => {
-    const { id, migration } = await begin(37)
-    const before = await contentOfAccount(notes, id)
-    await moveAccount(movers, await claim(migration.id), id, stepOf(batches))
-    if (batches < 4) await asAlice(db, (tx) => stopMigration(tx, migration.id))
-    await asAlice(db, (tx) => rollbackMigration(tx, migration.id))
-    await moveAccount(movers, await claim(migration.id), id, stepOf(1))
-    const slice = await claim(migration.id)
-    while (!(await moveAccount(movers, slice, id, stepOf(1)))) {}
-    expect(await contentOfAccount(notes, id)).toEqual(before)
-    expect(await mode(id)).toBe('off')
-  },
-)
+it('a terminated workflow pauses what it was seen to run, and not what was decided since', async () => {
+  const { migration } = await begin(0)
+  const seen = async () => (await migrationsToCheck(db)).find(({ id }) => id === migration.id) as MigrationRow
+  await asAlice(db, (tx) => pauseMigration(tx, migration.id))
+  await asAlice(db, (tx) => resumeMigration(tx, migration.id))
+  await db.pool.query(`UPDATE outbox SET state = 'dispatched'`)
+  const before = await seen()
+  await rollBack(migration.id)
+  expect(await pauseTerminated(db, before, { identity: 'bob' })).toBe(false)
+  expect(await getMigration(db, migration.id)).toMatchObject({ status: 'running', direction: 'back' })
+  await db.pool.query(`UPDATE outbox SET state = 'dispatched'`)
+  expect(await pauseTerminated(db, await seen(), { identity: 'bob' })).toBe(true)
+})

@@ -16,6 +16,8 @@ const ALL = [
   '0011_account_migrations',
   '0012_gameplans',
   '0013_events_of_accounts',
+  '0014_recent_accounts',
+  '0015_ranges_of_an_epoch',
 ]
 
 const url = await createTestDatabase('template1')

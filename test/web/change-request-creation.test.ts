@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { changeRequests } from '../helpers/change-requests.ts'
+import { milestones } from '../helpers/release-plans.ts'
 import { startTestWorker } from '../helpers/worker.ts'
 import { expectAccessible, openBrowser, startWebApp, visit } from './browser.ts'
 import { act, choose, confirm } from './clicks.ts'
@@ -49,6 +50,32 @@ describe('a change request', () => {
     await page.getByRole('heading', { name: 'Archive the flag export' }).waitFor()
     const { body } = await app.call('GET', `${requests.base}/${made.body.id}`)
     expect(body.changes).toMatchObject([{ action: 'archiveFlag', flagKey: 'export', payload: {} }])
+  })
+
+  it('takes a refused change of a milestone’s strategy, whose plan it does not name', async () => {
+    const requests = await changeRequests(app)
+    await requests.newFlag('stepwise')
+    const { body: plan } = await requests.directly(() =>
+      app.call('POST', `flags/stepwise/release-plans${requests.at}`, { name: 'Stepwise', milestones: milestones(1) }),
+    )
+    const { page } = await visit(
+      browser,
+      app,
+      `/admin/release-plans/stepwise/${plan.id}${requests.at.replace('environment', 'env')}`,
+    )
+    await page.getByText('Strategies', { exact: true }).click()
+    await page.getByRole('button', { name: 'Change', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Share').fill('15')
+    await dialog.getByRole('button', { name: 'Change', exact: true }).click()
+    await dialog.getByRole('button', { name: 'Ask for it instead' }).click()
+    await page.getByRole('heading', { name: 'Change a strategy of the flag stepwise' }).waitFor()
+    const { body: drafts } = await app.call('GET', requests.base)
+    const { body } = await app.call('GET', `${requests.base}/${drafts[0].id}`)
+    const strategyId = plan.milestones[0].strategies[0].id
+    expect(body.changes).toMatchObject([
+      { action: 'updateStrategy', payload: { strategyId, parameters: { rollout: '15' } } },
+    ])
   })
 
   it('is written from nothing: changes are added, edited and taken out, its text is edited, and the draft deleted', async () => {

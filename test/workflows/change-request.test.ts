@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createTestApp } from '../helpers/app.ts'
 import { changeRequests } from '../helpers/change-requests.ts'
-import { createTestDatabase } from '../helpers/database.ts'
+import { createTestDatabase, one } from '../helpers/database.ts'
 import { nudgeIntoNewRun, record } from '../helpers/histories.ts'
 import { inMs } from '../helpers/schedules.ts'
 import { temporal } from '../helpers/temporal-cli.ts'
@@ -9,7 +9,7 @@ import { startTestWorker } from '../helpers/worker.ts'
 
 const url = await createTestDatabase()
 const app = await createTestApp(url)
-const { call, client } = app
+const { call, client, db } = app
 let worker = await startTestWorker(app, url)
 const { at, as, newFlag, flag, request, directly, environment } = await changeRequests(app)
 
@@ -135,6 +135,15 @@ describe('a scheduled change request and its workflow', () => {
       expect((events ?? []).some((event) => event.activityTaskCompletedEventAttributes)).toBe(true)
     }, waiting)
     expect((await call('GET', `flags/${made.key}/schedule/${schedule.id}${at}`)).body.version).toBe(schedule.version)
+  })
+
+  it('ends as cancelled with its workflow, also when the request was cancelled by another door just before', async () => {
+    const made = await scheduled(HOUR)
+    await made.armed()
+    await one(db, `UPDATE change_requests SET state = 'cancelled' WHERE id = $1`, [made.id])
+    await made.handle.cancel()
+    await expect(made.handle.result()).rejects.toThrow()
+    expect((await made.handle.describe()).status.name).toBe('CANCELLED')
   })
 
   it('follows its time, and rests when it goes back to be reviewed', async () => {

@@ -119,6 +119,17 @@ describe('a policy run', () => {
     await expect
       .poll(async () => (await temporal('workflow', 'metadata', '-w', run.workflowId)).replaceAll('\n', ' '))
       .toContain('Refused: pace: batchSize')
+    const changed = await lastEvent(run.runId, 'policy-run-changed')
+    for (const [input, reason] of [
+      [{ delayMS: 200, by: 'olivia' }, 'Refused: pace: delayMS: is not a field of this request'],
+      [{ by: 'olivia' }, 'Refused: pace: input: must name at least one of batchSize, delayMs'],
+    ] as const) {
+      await signal('pace', input)
+      await expect
+        .poll(async () => (await temporal('workflow', 'metadata', '-w', run.workflowId)).replaceAll('\n', ' '))
+        .toContain(reason)
+    }
+    expect(await lastEvent(run.runId, 'policy-run-changed')).toEqual(changed)
     await signal('resume', {})
     await expect
       .poll(async () => (await temporal('workflow', 'metadata', '-w', run.workflowId)).replaceAll('\n', ' '))

@@ -90,15 +90,18 @@ async function makeDraft(environment: string, title: string, key: string): Promi
 function changeOf({ members, refused }: ApiError): { environment: string; change: NewChange } | undefined {
   const action = members.action as ActionName | null | undefined
   if (!action || !refused) return undefined
-  const { flagKey, environment, ...ids } = refused.path
+  const { form, onFlag } = ACTIONS[action]
+  const { flagKey, environment, planId, ...ids } = refused.path
   const { keepStrategies } = refused.query
   const payload = {
     ...ids,
+    // A strategy of a milestone is named by its own id, or by the milestone's.
+    ...(planId !== undefined && form !== 'strategy' && { planId }),
     ...(refused.body as object | undefined),
     // The one action whose call says something in its query.
     ...(keepStrategies !== undefined && { keepStrategies: keepStrategies === 'true' }),
   }
-  const named = ACTIONS[action].onFlag ? { flagKey } : {}
+  const named = onFlag ? { flagKey } : {}
   return {
     environment: environment ?? String(refused.query.environment ?? 'production'),
     change: { action, ...named, payload } as NewChange,

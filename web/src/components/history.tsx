@@ -15,7 +15,7 @@ type Event = schemas['Event']
 const DOORS: Record<Event['door'], string> = {
   http: '',
   signal: 'by signal',
-  temporal: 'by itself',
+  temporal: 'in Temporal',
   schedule: 'by schedule',
   'change-request': 'by change request',
   gameplan: 'by gameplan',

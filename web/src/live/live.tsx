@@ -80,9 +80,15 @@ function follow(setState: (state: LiveState) => void): () => void {
     clearTimeout(watchdog)
   }
 
+  function rest() {
+    close()
+    clearInterval(polling)
+    polling = undefined
+  }
+
   // A browser has six connections to a server, and every hidden tab would keep one of them.
   function onVisibility() {
-    if (document.hidden) close()
+    if (document.hidden) rest()
     else open()
   }
 
@@ -90,8 +96,7 @@ function follow(setState: (state: LiveState) => void): () => void {
   document.addEventListener('visibilitychange', onVisibility)
   return () => {
     document.removeEventListener('visibilitychange', onVisibility)
-    close()
+    rest()
     clearTimeout(collecting)
-    clearInterval(polling)
   }
 }
