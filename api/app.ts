@@ -111,7 +111,9 @@ export async function build({
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // Read as a string, what is no UTF-8 would be kept as question marks.
     if (!isUtf8(body as Buffer)) return done(new Problem('malformed-body', 'The body is not valid UTF-8.'))
-    return body.length === 0 ? done(null, undefined) : parseJson(request, body.toString(), done)
+    const text = body.toString()
+    if (text === '') return done(null, undefined)
+    parseJson(request, text, (error, json) => done(error && isJson(text) ? forbiddenKey() : error, json))
   })
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) =>
@@ -202,4 +204,18 @@ export async function build({
     return { type: `/problems/${params.code}`, ...PROBLEMS[params.code as ProblemCode] }
   })
   return app
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function forbiddenKey(): Problem {
+  const message = 'must not have the key __proto__ at any depth, nor constructor with prototype in it'
+  return new Problem('malformed-body', `The body ${message}.`, { fields: [{ field: 'body', message }] })
 }

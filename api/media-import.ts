@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
+import type { Origin } from '../domain/event.ts'
 import { MediaItemLine } from '../domain/media-item.ts'
 import { Problem } from '../domain/problems.ts'
 import type { Database } from '../store/database.ts'
 import { putItems } from '../store/media-items.ts'
-import { type TransactionOptions, transaction } from '../store/transaction.ts'
+import { transaction } from '../store/transaction.ts'
 import { linesOf } from './lines.ts'
 
 /** Items in a transaction: it holds the barrier's shared side for about 20 ms, so that a run that begins hardly waits. */
@@ -31,18 +32,14 @@ export type ImportReport = z.infer<typeof ImportReport>
  *
  * @throws Problem `import-interrupted` when the stream broke off: what was written is in its members
  */
-export async function importItems(
-  db: Database,
-  stream: Readable,
-  options: Pick<TransactionOptions, 'origin'>,
-): Promise<ImportReport> {
+export async function importItems(db: Database, stream: Readable, origin: Origin): Promise<ImportReport> {
   const report: ImportReport = { lines: 0, created: 0, updated: 0, unchanged: 0, failed: 0, errors: [] }
   let batch = new Map<number, MediaItemLine>()
   const flush = async () => {
     if (batch.size === 0) return
     const items = [...batch.values()]
     batch = new Map()
-    const { result } = await transaction(db, (tx) => putItems(tx, items), options)
+    const { result } = await transaction(db, (tx) => putItems(tx, items), { origin })
     report.created += result.created
     report.updated += result.updated
     report.unchanged += result.unchanged

@@ -137,9 +137,9 @@ function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error
   if (error.validation) {
     const fields = error.validation.flatMap((issue) => fieldsOf(issue, error.validationContext))
-    return new Problem('validation-failed', fields.map(({ field, message }) => `${field} ${message}`).join('; '), {
-      fields,
-    })
+    // A number beyond 2^53 is no integer to Zod, and too large: the same rule twice.
+    const named = new Map(fields.map((one) => [`${one.field} ${one.message}`, one]))
+    return new Problem('validation-failed', [...named.keys()].join('; '), { fields: [...named.values()] })
   }
   const known = FASTIFY_ERRORS[error.code]
   if (known) return new Problem(known, error.message)

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { Origin } from '../domain/event.ts'
+import { Problem } from '../domain/problems.ts'
+import { textBetween } from '../domain/strict.ts'
 import { Environment, Text } from '../domain/text.ts'
 import type { Database } from '../store/database.ts'
 import type { Once } from '../store/idempotency.ts'
@@ -9,21 +12,14 @@ import { type Transaction, type TransactionOptions, transaction } from '../store
 
 /** Query of every list. */
 export const pageQuery = {
-  limit: z.coerce
-    .number({ error: 'must be an integer from 1 to 200' })
-    .int('must be an integer from 1 to 200')
-    .min(1, 'must be an integer from 1 to 200')
-    .max(200, 'must be an integer from 1 to 200')
-    .default(50),
+  limit: textBetween(1, 200).default(50),
   cursor: z.string().max(1000).optional().meta({ description: 'Where the page starts; taken from the Link header' }),
 }
-
-const OFFSET_RULE = 'must be an integer from 0 to 1000000'
 
 /** Query of a list that is leafed through by numbers, and says how many there are. */
 export const offsetQuery = {
   limit: pageQuery.limit,
-  offset: z.coerce.number({ error: OFFSET_RULE }).int(OFFSET_RULE).min(0, OFFSET_RULE).max(1e6, OFFSET_RULE).default(0),
+  offset: textBetween(0, 1e6).default(0),
 }
 
 export const environmentQuery = { environment: Environment.default('production') }
@@ -75,9 +71,25 @@ export async function write<T>(
 
 /** Who asks, why, and whether it was asked before: what a transaction needs to know of a request. */
 export function optionsOf(request: FastifyRequest): TransactionOptions {
+  return { origin: whoAsks(request), once: onceOf(request) }
+}
+
+/**
+ * Who asks and why, for what is done in many transactions and can be asked for again.
+ *
+ * @throws Problem `validation-failed` for an Idempotency-Key: none of the transactions could keep it
+ */
+export function originOf(request: FastifyRequest): Origin {
+  if (request.headers['idempotency-key'] === undefined) return whoAsks(request)
+  const message = 'is not taken here: sent again, the request does what is left'
+  throw new Problem('validation-failed', `header.idempotency-key ${message}`, {
+    fields: [{ field: 'header.idempotency-key', message }],
+  })
+}
+
+function whoAsks(request: FastifyRequest): Origin {
   const { reason } = request.query as { reason?: string }
-  const origin = { actor: request.principal.subject, door: 'http' as const, reason, requestId: request.id }
-  return { origin, once: onceOf(request) }
+  return { actor: request.principal.subject, door: 'http', reason, requestId: request.id }
 }
 
 function onceOf(request: FastifyRequest): Once | undefined {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DueTime } from './flag-schedule.ts'
 import { strict } from './strict.ts'
-import { Environment, Instant, Text } from './text.ts'
+import { Environment, Instant, textUpTo } from './text.ts'
 
 /** What an application reads the flags of one environment with. The key itself is not kept, only its SHA-256. */
 export const ApiKey = z
@@ -18,7 +18,7 @@ export const ApiKey = z
 export type ApiKey = z.infer<typeof ApiKey>
 
 export const NewApiKey = strict({
-  name: Text.min(1, 'must say what it is for').max(200, 'must be at most 200 characters'),
+  name: textUpTo(200).min(1, 'must say what it is for'),
   environment: Environment,
   expiresAt: DueTime.optional(),
 })

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { PolicyDocument } from './policy/document.ts'
 import { strict } from './strict.ts'
-import { Instant, Text } from './text.ts'
+import { Instant, textUpTo } from './text.ts'
 
-const Name = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
+const Name = textUpTo(200).min(1, 'must not be empty')
 
 export const CatalogPolicy = z
   .object({

@@ -67,13 +67,23 @@ export const ReleaseEdit = strict({ scheduledAt: DueTime.optional(), comment: Te
 export type ReleaseEdit = z.infer<typeof ReleaseEdit>
 
 /**
- * Refuses to do something to one schedule of a pending release: it is applied, moved and cancelled as a whole.
+ * Refuses to do something to one schedule of a release: it is applied, moved and cancelled as a whole, and fails as a whole.
  *
  * @throws Problem `schedule-part-of-release`
  */
-export function refuseMember({ releaseId }: { releaseId: string | null }): void {
+export function refuseMember({
+  releaseId,
+  status,
+}: {
+  releaseId: string | null
+  status: FlagSchedule['status']
+}): void {
   if (!releaseId) return
-  const why = `It belongs to the release ${releaseId}. PATCH or DELETE /api/admin/releases/${releaseId} instead.`
+  const instead =
+    status === 'failed'
+      ? 'which failed as a whole. Make a new release instead.'
+      : `and only with it. PATCH or DELETE /api/admin/releases/${releaseId} instead.`
+  const why = `It belongs to the release ${releaseId}, ${instead}`
   throw new Problem('schedule-part-of-release', why, { members: { releaseId } })
 }
 

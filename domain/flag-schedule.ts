@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Enabled, type FlagState, RolloutPercentage } from './flag.ts'
 import { FlagVariants, StrategyEdit, Ulid } from './strategy.ts'
-import { strict } from './strict.ts'
+import { oneOf, strict } from './strict.ts'
 import { Environment, FlagKey, Instant, Text } from './text.ts'
 
 const ZONE_NEEDED = 'must be an ISO 8601 instant with a zone, such as 2026-03-01T09:00:00Z or 2026-03-01T10:00:00+01:00'
@@ -18,7 +18,7 @@ export const DueTime = z
   .refine((text) => !(Date.parse(text) < Date.parse('0001-01-01T00:00:00Z')), 'must be 0001-01-01T00:00:00Z or later')
   .meta({ format: 'date-time', description: 'An instant, with its zone', example: '2026-03-01T10:00:00+01:00' })
 
-export const ScheduleStatus = z.enum(['pending', 'applied', 'failed', 'cancelled'])
+export const ScheduleStatus = oneOf(['pending', 'applied', 'failed', 'cancelled'])
 export type ScheduleStatus = z.infer<typeof ScheduleStatus>
 
 const StrategyUpdate = strict({ id: Ulid, ...StrategyEdit.shape }).refine(

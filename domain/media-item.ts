@@ -1,18 +1,17 @@
 import { z } from 'zod'
 import { DueTime } from './flag-schedule.ts'
-import { between, strict } from './strict.ts'
-import { Instant, Text } from './text.ts'
+import { between, oneOf, strict } from './strict.ts'
+import { Instant, Text, textUpTo } from './text.ts'
 
 const NUMBER_RULE = 'must be a number from -1e30 to 1e30'
 const METADATA_RULE =
   'must be a JSON object, at most 32 deep, of numbers that a double can hold and text of valid Unicode without NUL, and without the key __proto__'
 
 export const MediaItemId = between(1, Number.MAX_SAFE_INTEGER)
-const IngestionStatus = z.enum(['pending', 'ready', 'failed'])
+const IngestionStatus = oneOf(['pending', 'ready', 'failed'])
 
-const line = Text
-const Title = line.nullable().meta({ example: 'Playtime' })
-const MediaType = line.max(100, 'must be at most 100 characters').nullable().meta({ example: 'movie' })
+const Title = Text.nullable().meta({ example: 'Playtime' })
+const MediaType = textUpTo(100).nullable().meta({ example: 'movie' })
 const TrendingScore = z.number({ error: NUMBER_RULE }).min(-1e30, NUMBER_RULE).max(1e30, NUMBER_RULE)
 // Zones of 16 hours and more are none to Postgres, and it rounds where Date cuts off.
 const ReleasedAt = DueTime.transform((text) => new Date(text).toISOString()).nullable()

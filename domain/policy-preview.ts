@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { ItemEvaluation, MediaItemId } from './media-item.ts'
 import { PolicyDocument } from './policy/document.ts'
 import { CHANGES } from './policy-diff.ts'
-import { between, strict } from './strict.ts'
+import { between, listOf, strict } from './strict.ts'
 
 export const NewPreview = strict({
   document: PolicyDocument,
-  itemIds: z.array(MediaItemId).min(1).max(500).optional().meta({ description: 'Items to look at' }),
+  itemIds: listOf(MediaItemId, 500, 'ids of items', 1).optional().meta({ description: 'Items to look at' }),
   sample: between(1, 1000).optional().meta({
     description: 'Or how many: half of them what trends most, half from anywhere; 100 when neither is given',
   }),

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { between, strict } from './strict.ts'
+import { between, oneOf, strict } from './strict.ts'
 import { Instant } from './text.ts'
 
-export const PolicyRunStatus = z.enum(['running', 'success', 'failed', 'cancelled', 'promoted'])
+export const PolicyRunStatus = oneOf(['running', 'success', 'failed', 'cancelled', 'promoted'])
 export type PolicyRunStatus = z.infer<typeof PolicyRunStatus>
 
 const batchSize = between(1, 10_000).meta({ description: 'Items evaluated in one transaction' })

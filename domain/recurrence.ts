@@ -154,7 +154,9 @@ export function wrongWithCron(text: string): string | undefined {
   try {
     return parse(text).nextRun() ? undefined : 'must name a day that exists; there is none like this'
   } catch (error) {
-    return `${CRON_RULE} (${(error as Error).message.replace(/^CronPattern: /, '')})`
+    const why = (error as Error).message.replace(/^CronPattern: /, '')
+    // It counts days and months from 0 where it says what is wrong with them.
+    return `${CRON_RULE} (${why.replace(/(?<= (month|day): )-?\d+$/, (value) => String(Number(value) + 1))})`
   }
 }
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { NewStrategy, Strategy, Ulid } from './strategy.ts'
-import { strict } from './strict.ts'
-import { Environment, FlagKey, Instant, Text } from './text.ts'
+import { oneOf, strict } from './strict.ts'
+import { Environment, FlagKey, Instant, Text, textUpTo } from './text.ts'
 
-const Name = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
+const Name = textUpTo(200).min(1, 'must not be empty')
 
 const AFTER_RULE = 'must be an integer from 1 to 315360000, in seconds (ten years)'
 
@@ -102,7 +102,7 @@ export const NewReleasePlan = strict({
 })
 export type NewReleasePlan = z.infer<typeof NewReleasePlan>
 
-export const PlanStatus = z.enum(['draft', 'running', 'paused', 'completed'])
+export const PlanStatus = oneOf(['draft', 'running', 'paused', 'completed'])
 export type PlanStatus = z.infer<typeof PlanStatus>
 
 const WaitsFor = z.array(z.enum(['time', 'approval', 'hand', 'metric'])).meta({

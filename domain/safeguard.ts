@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { Ulid } from './strategy.ts'
 import { strict } from './strict.ts'
-import { FlagKey, Instant, Text } from './text.ts'
+import { FlagKey, Instant, textUpTo } from './text.ts'
 
-const Metric = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
+const Metric = textUpTo(200).min(1, 'must not be empty')
 const number = z.number({ error: 'must be a number' })
 const FRESH_RULE = 'must be an integer from 1 to 86400, in seconds'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DueTime, NewSchedule } from './flag-schedule.ts'
-import { between, strict } from './strict.ts'
+import { between, listOf, strict } from './strict.ts'
 import { Environment, FlagKey, Text } from './text.ts'
 
 /** Schedules that one request makes at most. */
@@ -34,7 +34,7 @@ export const CreatedBy = Text.min(1, 'must not be empty')
 
 export const ScheduleFilter = strict({
   environment: Environment.optional().meta({ description: 'All environments when it is not named' }),
-  flagKeys: z.array(FlagKey).min(1, 'must name 1 to 1000 flags').max(1000, 'must name 1 to 1000 flags').optional(),
+  flagKeys: listOf(FlagKey, 1000, 'keys of flags', 1).optional(),
   createdBy: CreatedBy.optional(),
   dueFrom: DueTime.optional().meta({ description: 'Due at this instant or later' }),
   dueTo: DueTime.optional().meta({ description: 'Due before this instant' }),

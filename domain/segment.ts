@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { Problem } from './problems.ts'
 import { Constraint, SegmentKey } from './strategy.ts'
-import { strict } from './strict.ts'
+import { listOf, strict } from './strict.ts'
 import { Environment, Instant, Text } from './text.ts'
 
-const Constraints = z.array(Constraint).max(50, 'must be at most 50 constraints')
+const Constraints = listOf(Constraint, 50, 'constraints')
 
 /** A group of users that strategies of an environment share: who meets all of its constraints. */
 export const Segment = z
@@ -32,3 +33,23 @@ export const SegmentEdit = strict({ description: Text.optional(), constraints: C
   'must name at least one of description, constraints',
 )
 export type SegmentEdit = z.infer<typeof SegmentEdit>
+
+/**
+ * Refuses segments that the environment does not have, by the fields of the request that name them.
+ *
+ * @throws Problem `unknown-segment`
+ */
+export function refuseUnknownSegments(
+  environment: string,
+  known: { has(key: string): boolean },
+  asked: { field: string; segments: readonly string[] }[],
+): void {
+  const unknown = new Set(asked.flatMap(({ segments }) => segments).filter((key) => !known.has(key)))
+  if (unknown.size === 0) return
+  const wrong = asked.filter(({ segments }) => segments.some((key) => unknown.has(key)))
+  const keys = [...unknown]
+  throw new Problem('unknown-segment', `The environment "${environment}" has no segment ${keys.join(', ')}.`, {
+    fields: wrong.map(({ field }) => ({ field, message: `must be keys of segments of "${environment}"` })),
+    members: { segments: keys },
+  })
+}

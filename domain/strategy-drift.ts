@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type StrategyContent, Ulid } from './strategy.ts'
-import { strict } from './strict.ts'
+import { listOf, strict } from './strict.ts'
 import { FlagKey } from './text.ts'
 
 const STRATEGY_FIELDS = [
@@ -33,10 +33,7 @@ export type StrategyDrift = z.infer<typeof StrategyDrift>
 
 export const DriftRepair = strict({
   from: Copy.meta({ description: 'The copy that is right; the other one is made like it' }),
-  strategyIds: z
-    .array(Ulid)
-    .min(1, 'must name at least one strategy')
-    .max(1000, 'must name at most 1000 strategies')
+  strategyIds: listOf(Ulid, 1000, 'ids of strategies', 1)
     .optional()
     .meta({ description: 'Only these; all of the environment when it is not given' }),
   dryRun: z.boolean({ error: 'must be true or false' }).default(false),
@@ -47,6 +44,7 @@ export const DriftRepaired = z
   .object({
     dryRun: z.boolean(),
     repaired: z.array(StrategyDrift).meta({ description: 'What was different, and is not any more' }),
+    unknown: z.array(Ulid).meta({ description: 'Of `strategyIds`, those that no strategy of the environment has' }),
     remaining: z.int().meta({ description: 'How many strategies of the environment still drift' }),
   })
   .meta({ id: 'DriftRepaired' })

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { between, strict } from './strict.ts'
-import { FlagKey, Instant, Text } from './text.ts'
+import { between, listOf, oneOf, strict } from './strict.ts'
+import { FlagKey, Instant, Text, textUpTo } from './text.ts'
 
 /** Ids of strategies, plans, milestones, segments' users and change requests: ULIDs, so that they sort by age. */
 export const Ulid = z
-  .string()
+  .string({ error: 'must be a ULID' })
   .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'must be a ULID')
   .meta({ example: '01KAJ3Q8X4M9T2V6W8Y0ZB1C2D' })
 
@@ -41,27 +41,20 @@ export const OPERATORS = [
   'IN_CIDR',
 ] as const
 
-// What Postgres cannot keep is refused by Text.
-const ContextName = Text.min(1, 'must name a field of the context, such as userId').max(
-  100,
-  'must be at most 100 characters',
-)
+const ContextName = textUpTo(100).min(1, 'must name a field of the context, such as userId')
 
 /** One condition on the context of an evaluation. What each operator accepts is checked by `checkConstraint`. */
 export const Constraint = strict({
   contextName: ContextName,
-  operator: z.enum(OPERATORS, { error: `must be one of ${OPERATORS.join(', ')}` }),
-  values: z.array(Text).max(1000, 'must be at most 1000 values').default([]),
+  operator: oneOf(OPERATORS),
+  values: listOf(Text, 1000, 'values').default([]),
   value: Text.optional(),
   inverted: z.boolean({ error: 'must be true or false' }).default(false),
   caseInsensitive: z.boolean({ error: 'must be true or false' }).default(false),
 })
 export type Constraint = z.infer<typeof Constraint>
 
-const Stickiness = Text.min(1, 'must be default, random or a field of the context').max(
-  100,
-  'must be at most 100 characters',
-)
+const Stickiness = textUpTo(100).min(1, 'must be default, random or a field of the context')
 
 const Payload = strict({
   type: z.enum(['string', 'json', 'csv', 'number'], { error: 'must be string, json, csv or number' }),
@@ -73,7 +66,7 @@ const Payload = strict({
 
 /** A value of a flag that a share of its users gets; weights are relative to their sum, and kept in the given order. */
 export const Variant = strict({
-  name: Text.min(1, 'must not be empty').max(100, 'must be at most 100 characters'),
+  name: textUpTo(100).min(1, 'must not be empty'),
   weight: between(0, 1000),
   stickiness: Stickiness.default('default'),
   payload: Payload.optional(),
@@ -82,37 +75,35 @@ export type Variant = z.infer<typeof Variant>
 
 /** A variant of a flag may be forced for some users. */
 export const FlagVariant = Variant.extend({
-  overrides: z
-    .array(strict({ contextName: ContextName, values: z.array(Text).max(1000, 'must be at most 1000 values') }))
-    .max(50, 'must be at most 50 overrides')
-    .default([]),
+  overrides: listOf(
+    strict({ contextName: ContextName, values: listOf(Text, 1000, 'values') }),
+    50,
+    'overrides',
+  ).default([]),
 })
 export type FlagVariant = z.infer<typeof FlagVariant>
 
 const named = <V extends { name: string }>(variants: V[]) => new Set(variants.map(({ name }) => name)).size
 const NAMES_DIFFER = 'must have a name each of their own'
 
-const Variants = z
-  .array(Variant)
-  .max(50, 'must be at most 50 variants')
-  .refine((list) => named(list) === list.length, NAMES_DIFFER)
-export const FlagVariants = z
-  .array(FlagVariant)
-  .max(50, 'must be at most 50 variants')
-  .refine((list) => named(list) === list.length, NAMES_DIFFER)
+const Variants = listOf(Variant, 50, 'variants').refine((list) => named(list) === list.length, NAMES_DIFFER)
+export const FlagVariants = listOf(FlagVariant, 50, 'variants').refine(
+  (list) => named(list) === list.length,
+  NAMES_DIFFER,
+)
 
 /** Another flag of the environment that must be on (or off), or have one of some variants, for this one to be on. */
 export const Dependency = strict({
   flagKey: FlagKey,
   enabled: z.boolean({ error: 'must be true or false' }).default(true),
-  variants: z.array(Text).max(50, 'must be at most 50 names').default([]),
+  variants: listOf(Text, 50, 'names').default([]),
 })
 export type Dependency = z.infer<typeof Dependency>
-export const Dependencies = z.array(Dependency).max(20, 'must be at most 20 flags')
+export const Dependencies = listOf(Dependency, 20, 'flags')
 
 /** Values as text, which is how SDKs take them: `{"rollout": "25", "stickiness": "userId", "groupId": "checkout"}`. */
 const Parameters = z.record(
-  Text.max(100, 'must be at most 100 characters'),
+  textUpTo(100),
   z.union([Text, z.number().transform(String)], { error: 'must be text or a number' }),
 )
 
@@ -123,12 +114,12 @@ export const SegmentKey = FlagKey.meta({
 })
 
 const fields = {
-  name: z.enum(STRATEGY_NAMES, { error: `must be one of ${STRATEGY_NAMES.join(', ')}` }),
+  name: oneOf(STRATEGY_NAMES),
   title: Text.nullable(),
   parameters: Parameters,
-  constraints: z.array(Constraint).max(50, 'must be at most 50 constraints'),
+  constraints: listOf(Constraint, 50, 'constraints'),
   variants: Variants,
-  segments: z.array(SegmentKey).max(20, 'must be at most 20 segments'),
+  segments: listOf(SegmentKey, 20, 'segments'),
   disabled: z.boolean({ error: 'must be true or false' }),
 }
 

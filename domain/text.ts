@@ -6,14 +6,21 @@ const name = z.string({ error: NAME_RULE }).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1
 export const FlagKey = name.meta({ description: 'Name of the flag within its environment', example: 'new-checkout' })
 export const Environment = name.meta({ description: 'Environment that the flag lives in', example: 'production' })
 
+/** Text of people, of so many characters at most. */
+export function textUpTo(most: number) {
+  return (
+    z
+      .string({ error: 'must be text' })
+      .max(most, `must be at most ${most} characters`)
+      // Half of a character: Postgres takes no such JSON, and events are written as JSON.
+      .refine((text) => text.isWellFormed(), 'must be valid Unicode')
+      // Postgres cannot keep it.
+      .refine((text) => !text.includes('\0'), 'must not contain the character NUL')
+  )
+}
+
 /** Free text of people: descriptions, comments, reasons. */
-export const Text = z
-  .string({ error: 'must be text' })
-  .max(2000, 'must be at most 2000 characters')
-  // Half of a character: Postgres takes no such JSON, and events are written as JSON.
-  .refine((text) => text.isWellFormed(), 'must be valid Unicode')
-  // Postgres cannot keep it.
-  .refine((text) => !text.includes('\0'), 'must not contain the character NUL')
+export const Text = textUpTo(2000)
 
 /** An instant as answers carry it: UTC, milliseconds. */
 export const Instant = z.iso.datetime().meta({ example: '2026-03-01T09:00:00.000Z' })

@@ -64,13 +64,13 @@ export async function accountsToMove(db: Database, { id, direction, cohort }: Mi
   ).map((row) => row.id)
 }
 
-/** Accounts whose notes are not counted yet. */
+/** Accounts whose notes are not counted yet, in any order: by id, each call reads those that are; 300,000 took 120 s, so 15. */
 export async function accountsToCount(db: Database, { id, direction }: MigrationRow) {
   const statuses: MigrationAccountStatus[] = direction === 'forward' ? ['pending', 'moving'] : ['moving', 'moved']
   return await query<{ id: string; mode: AccountMode }>(
     db,
     `SELECT a.id, a.mode FROM account_migration_accounts m JOIN accounts a ON a.id = m.account_id
-     WHERE m.migration_id = $1 AND m.total IS NULL AND m.status = ANY ($2) ORDER BY m.account_id LIMIT 1000`,
+     WHERE m.migration_id = $1 AND m.total IS NULL AND m.status = ANY ($2) LIMIT 1000`,
     [id, statuses],
   )
 }

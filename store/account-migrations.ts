@@ -97,7 +97,7 @@ export async function refuseInMigration(tx: Transaction, accountId: string, fiel
     'account-in-migration',
     `The migration ${named} moves the account "${accountId}". Let it end, or stop it.`,
     {
-      fields: [{ field, message: 'must be of no account that a migration moves' }],
+      fields: [{ field, message: 'must wait until no migration moves the account' }],
       members: { accountId, migrationId: row.id },
     },
   )

@@ -62,7 +62,7 @@ async function flagAt(
   address: FlagAddress,
   at: Date,
 ): Promise<{ flag: FlagConfiguration; certain: boolean }> {
-  const { state, strategies: scheduled, certain } = await readFlagState(db, address, at)
+  const { state, strategies: scheduled, certain } = await readFlagState(db, address, at, 'at')
   if (state.archivedAt) {
     const why = `The flag "${address.flagKey}" was archived at ${state.archivedAt}, and still was at ${at.toISOString()}.`
     throw new Problem('flag-not-found', why)

@@ -16,11 +16,17 @@ import { transaction } from './transaction.ts'
  * A flag at any instant, to the millisecond: of the past by its events (one written at exactly `at` counts), of the future
  * by the pending schedules due until then, and the occurrences that recurrences would make until then.
  *
+ * @param field what the request calls the instant
  * @throws Problem `flag-not-found`, also for an instant before it was created (with when it was)
  */
-export async function readFlagState(db: Database, address: FlagAddress, at: Date): Promise<FlagHistoryState> {
+export async function readFlagState(
+  db: Database,
+  address: FlagAddress,
+  at: Date,
+  field: 'at' | 'query.at' = 'query.at',
+): Promise<FlagHistoryState> {
   const { flag, now, ahead } = await meet(db, address, at)
-  if (at < new Date(flag.createdAt)) throw notYetCreated(address, at, flag.createdAt)
+  if (at < new Date(flag.createdAt)) throw notYetCreated(address, at, flag.createdAt, field)
   const changes = await lastChanges(db, address, flag.id, ahead ? now : at)
   const foreseen = ahead && foresee(ahead.pending, ahead.recurring, now, at)
   const folded = foldHistory(changes, foreseen?.schedules ?? [])
@@ -84,10 +90,10 @@ async function lastChanges(db: Database, { environment, flagKey }: FlagAddress, 
   return rows.map((row): HistoryEvent => ({ ...row, at: row.at.toISOString() }))
 }
 
-function notYetCreated({ environment, flagKey }: FlagAddress, at: Date, createdAt: string): Problem {
+function notYetCreated({ environment, flagKey }: FlagAddress, at: Date, createdAt: string, field: string): Problem {
   const why = `The flag "${flagKey}" of the environment "${environment}" was created at ${createdAt}; there was none at ${at.toISOString()}.`
   return new Problem('flag-not-found', why, {
-    fields: [{ field: 'query.at', message: `must be ${createdAt} or later` }],
+    fields: [{ field, message: `must be ${createdAt} or later` }],
     members: { createdAt },
   })
 }

@@ -17,8 +17,8 @@ export interface PatchAddress extends GameplanAddress {
   patchId: string
 }
 
-/** A merge that was seen, not said: it is kept also when others should have come first. */
-export interface SeenMerge {
+/** A pull request that was seen to be merged: its patches are kept also when others should have come first. */
+interface SeenMerge {
   /** As owner/name#number. */
   pullRequest: string
 }
@@ -70,7 +70,12 @@ export async function skipPatch(tx: Transaction, address: PatchAddress, expected
  *
  * @throws Problem `gameplan-not-found`, `-state`, `patch-not-found`, `patch-state` when it is open, `revision-mismatch`
  */
-export async function revertPatch(tx: Transaction, address: PatchAddress, expected?: number): Promise<Gameplan> {
+export async function revertPatch(
+  tx: Transaction,
+  address: PatchAddress,
+  expected?: number,
+  seen?: SeenMerge,
+): Promise<Gameplan> {
   const { loaded, patch } = await lockPatch(tx, address, expected)
   if (patch.status === 'open') {
     throw new Problem(
@@ -81,8 +86,12 @@ export async function revertPatch(tx: Transaction, address: PatchAddress, expect
       },
     )
   }
-  await decide(tx, loaded, patch, 'open', null)
-  return await finishGameplan(tx, loaded, 'gameplan-patch-reverted', { patchId: patch.label, was: patch.status })
+  await decide(tx, loaded, patch, 'open', seen?.pullRequest ?? null)
+  return await finishGameplan(tx, loaded, 'gameplan-patch-reverted', {
+    patchId: patch.label,
+    was: patch.status,
+    ...(seen && { pullRequest: seen.pullRequest }),
+  })
 }
 
 async function lockPatch(tx: Transaction, address: PatchAddress, expected?: number) {
@@ -118,11 +127,18 @@ async function decide(
   )
 }
 
-/** The patches of gameplans that are not over which these pull requests, each as owner/name#number, have merged. */
-export async function patchesOfPullRequests(tx: Transaction, pullRequests: string[]): Promise<PatchAddress[]> {
+/**
+ * The patches of gameplans that are not over which these pull requests, each as owner/name#number, have merged, or have taken back
+ * and left `open`.
+ */
+export async function patchesOfPullRequests(
+  tx: Transaction,
+  pullRequests: string[],
+  status: 'merged' | 'open',
+): Promise<PatchAddress[]> {
   return await tx.query<PatchAddress>(
     `SELECT g.id, p.label AS "patchId" FROM gameplan_patches p JOIN gameplans g ON g.id = p.gameplan_id
-     WHERE p.pull_request = ANY ($1::text[]) AND g.status IN ('running', 'paused') ORDER BY g.id, p.position`,
-    [pullRequests],
+     WHERE p.pull_request = ANY ($1::text[]) AND p.status = $2 AND g.status IN ('running', 'paused') ORDER BY g.id, p.position`,
+    [pullRequests, status],
   )
 }

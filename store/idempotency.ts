@@ -8,6 +8,8 @@ export interface Once {
   key: string
   /** Hash of what is asked, to tell a repetition from a key used twice. */
   fingerprint: string
+  /** The header that the key came in. */
+  header?: 'Idempotency-Key' | 'X-GitHub-Delivery'
 }
 
 /** Keys are kept this long; the README promises it. */
@@ -20,6 +22,7 @@ const KEPT = '24 hours'
  * @throws Problem `idempotency-key-reused` when that was another request, `busy` when it is still running
  */
 export async function claimIdempotencyKey<T>(tx: Transaction, once: Once): Promise<{ result: T } | undefined> {
+  const { header = 'Idempotency-Key' } = once
   try {
     const [fresh] = await tx.query(
       `INSERT INTO idempotency_keys AS earlier (actor, key, fingerprint) VALUES ($1, $2, $3)
@@ -31,23 +34,16 @@ export async function claimIdempotencyKey<T>(tx: Transaction, once: Once): Promi
     if (fresh) return undefined
   } catch (error) {
     if (sqlState(error) !== '55P03') throw error
-    throw new Problem(
-      'busy',
-      'The first request with this Idempotency-Key is still running. Send it again in a moment.',
-    )
+    throw new Problem('busy', `The first request with this ${header} is still running. Send it again in a moment.`)
   }
   const [earlier] = await tx.query<{ fingerprint: string; result: T }>(
     'SELECT fingerprint, result FROM idempotency_keys WHERE actor = $1 AND key = $2',
     [tx.origin.actor, once.key],
   )
   if (earlier?.fingerprint !== once.fingerprint) {
-    throw new Problem(
-      'idempotency-key-reused',
-      'This Idempotency-Key was sent with another request before. Use a new key.',
-      {
-        fields: [{ field: 'header.idempotency-key', message: 'must be new for each request' }],
-      },
-    )
+    throw new Problem('idempotency-key-reused', `This ${header} was sent with another request before. Use a new one.`, {
+      fields: [{ field: `header.${header.toLowerCase()}`, message: 'must be new for each request' }],
+    })
   }
   return { result: earlier.result }
 }

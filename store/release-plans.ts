@@ -144,7 +144,7 @@ async function insertMilestone(
     const filled = groupId.replaceAll(/\{\{(featureName|flagKey)\}\}/g, () => flagKey)
     return { ...strategy, parameters: { ...strategy.parameters, groupId: filled } }
   })
-  await insertMilestoneStrategies(tx, environment, milestoneId, named)
+  await insertMilestoneStrategies(tx, environment, milestoneId, named, `milestones.${place}`)
 }
 
 /**

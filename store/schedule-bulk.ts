@@ -96,7 +96,7 @@ export interface BulkOutcome {
 export async function cancelSchedules(tx: Transaction, { filter, limit, dryRun }: BulkCancel): Promise<BulkOutcome> {
   const { rows } = await lockMatching(tx, filter, dryRun, false)
   const chosen = rows.slice(0, limit)
-  const refusals = refusalsOf(chosen, (row) => refuseMember({ releaseId: row.release_id }))
+  const refusals = refusalsOf(chosen, (row) => refuseMember({ releaseId: row.release_id, status: row.status }))
   if (refusals.length > 0) {
     const fields = [{ field: 'filter', message: 'must not match schedules that belong to a release; see refusals' }]
     return refuseAll(dryRun, rows, refusals, 'cancelled', fields)
@@ -130,7 +130,7 @@ export async function shiftSchedules(
   const refusals = refusalsOf(rows, (row, i) => {
     const { locked, scheduledAt } = asked[i] as (typeof asked)[number]
     const guard = placed[i]
-    refuseMember({ releaseId: row.release_id })
+    refuseMember({ releaseId: row.release_id, status: row.status })
     if (!(scheduledAt.getTime() < LATEST_DUE)) throw tooLate()
     refuseDueTime(scheduledAt, row.sequence, locked)
     if (guard instanceof Problem) throw guard

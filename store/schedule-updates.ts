@@ -2,6 +2,7 @@ import { checkStrategy, checkVariants } from '../domain/evaluation/check.ts'
 import type { Flag, FlagState } from '../domain/flag.ts'
 import { type FlagSchedule, ScheduleUpdates, strategiesIn } from '../domain/flag-schedule.ts'
 import { Problem } from '../domain/problems.ts'
+import { refuseUnknownSegments } from '../domain/segment.ts'
 import type { FlagVariant, StrategyContent, StrategyEdit } from '../domain/strategy.ts'
 import { changeContent, refuseFields, toFields } from '../domain/strategy-content.ts'
 import { updateStrategy } from './strategies.ts'
@@ -33,27 +34,18 @@ export async function refuseUpdates(tx: Transaction, flag: Flag, updates: Schedu
       toFields(checkStrategy(changeContent(now[id] as StrategyContent, { edit })), ['updates', 'strategies', i]),
     ),
   )
-  await refuseUnknownSegments(tx, flag, strategies)
+  await checkSegments(tx, flag, strategies)
 }
 
-async function refuseUnknownSegments(tx: Transaction, { environment }: Flag, edits: StrategyEdit[]): Promise<void> {
-  const asked = edits.flatMap(({ segments = [] }) => segments)
-  if (asked.length === 0) return
+async function checkSegments(tx: Transaction, { environment }: Flag, edits: StrategyEdit[]): Promise<void> {
+  const asked = edits.map(({ segments = [] }, i) => ({ field: `updates.strategies.${i}.segments`, segments }))
+  const keys = asked.flatMap(({ segments }) => segments)
+  if (keys.length === 0) return
   const rows = await tx.query<{ key: string }>(
     'SELECT key FROM segments WHERE environment = $1 AND key = ANY ($2::text[])',
-    [environment, asked],
+    [environment, keys],
   )
-  const found = new Set(rows.map(({ key }) => key))
-  const unknown = [...new Set(asked)].filter((key) => !found.has(key))
-  if (unknown.length === 0) return
-  throw new Problem('unknown-segment', `The environment "${environment}" has no segment ${unknown.join(', ')}.`, {
-    fields: edits.flatMap(({ segments = [] }, i) =>
-      segments.every((key) => found.has(key))
-        ? []
-        : [{ field: `updates.strategies.${i}.segments`, message: `must be keys of segments of "${environment}"` }],
-    ),
-    members: { segments: unknown },
-  })
+  refuseUnknownSegments(environment, new Set(rows.map(({ key }) => key)), asked)
 }
 
 /** What is to be changed, of the strategies of a flag that some changes name, by id. */

@@ -167,6 +167,7 @@ export async function removeStrategy(
 /**
  * Defines the strategies of a milestone that is new. The event is the caller's, about the plan.
  *
+ * @param path leads to the milestone in the request, such as `milestones.0`
  * @throws Problem `validation-failed`, `unknown-segment`, `too-many-strategies`
  */
 export async function insertMilestoneStrategies(
@@ -174,9 +175,12 @@ export async function insertMilestoneStrategies(
   environment: string,
   milestoneId: string,
   inputs: NewStrategy[],
+  path: string,
 ): Promise<void> {
-  refuseFields(inputs.flatMap((input, i) => checkNewStrategy(input, `strategies.${i}`)))
+  const pathOf = (place: number) => `${path}.strategies.${place}`
+  refuseFields(inputs.flatMap((input, place) => checkNewStrategy(input, pathOf(place))))
   const written = inputs.map((input, place) => ({
+    path: pathOf(place),
     id: newUlid(),
     milestoneId,
     content: contentOf(input, place),

@@ -1,6 +1,6 @@
 import type { Origin } from '../domain/event.ts'
 import type { DriftRepair, DriftRepaired, StrategyDrift } from '../domain/strategy-drift.ts'
-import type { Database } from './database.ts'
+import { type Database, query } from './database.ts'
 import { type FlagAddress, lockFlag } from './flags.ts'
 import { emitStrategyEvent, revise } from './strategies.ts'
 import { countDrift, type DriftedStrategy, describeDrift, driftOfFlag, flagsWithDrift } from './strategy-drift.ts'
@@ -17,12 +17,29 @@ export async function repairDrift(
   repair: DriftRepair,
   origin: Origin,
 ): Promise<DriftRepaired> {
+  // Before: a strategy whose right copy is missing goes with the other one.
+  const unknown = await unknownStrategies(db, environment, repair.strategyIds ?? [])
   const repaired: StrategyDrift[] = []
   for (const flagKey of await flagsWithDrift(db, environment, repair.strategyIds)) {
     const { result } = await transaction(db, (tx) => repairFlag(tx, { environment, flagKey }, repair), { origin })
     repaired.push(...result)
   }
-  return { dryRun: repair.dryRun, repaired, remaining: await countDrift(db, environment) }
+  return { dryRun: repair.dryRun, repaired, unknown, remaining: await countDrift(db, environment) }
+}
+
+async function unknownStrategies(db: Database, environment: string, ids: string[]): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    `SELECT DISTINCT id FROM unnest($2::text[]) AS id
+     EXCEPT SELECT s.id FROM feature_strategies s JOIN feature_flags f ON f.id = s.flag_id
+       WHERE f.environment = $1 AND s.id = ANY ($2)
+     EXCEPT SELECT s.id FROM milestone_strategies s JOIN milestones m ON m.id = s.milestone_id
+       JOIN release_plans p ON p.id = m.plan_id JOIN feature_flags f ON f.id = p.flag_id
+       WHERE f.environment = $1 AND s.id = ANY ($2)
+     ORDER BY id`,
+    [environment, ids],
+  )
+  return rows.map(({ id }) => id)
 }
 
 async function repairFlag(

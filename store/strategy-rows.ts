@@ -1,5 +1,5 @@
 import { monotonicFactory } from 'ulid'
-import { Problem } from '../domain/problems.ts'
+import { refuseUnknownSegments } from '../domain/segment.ts'
 import type { Constraint, Strategy, StrategyContent, Variant } from '../domain/strategy.ts'
 import type { Database } from './database.ts'
 import { ask, type Transaction } from './transaction.ts'
@@ -104,6 +104,8 @@ export interface WrittenStrategy {
   milestoneId: string | null
   content: StrategyContent
   copies: CopyName[]
+  /** Leads to it in the request, which may have several. */
+  path?: string
 }
 
 /**
@@ -118,11 +120,7 @@ export async function writeStrategies(
   strategies: WrittenStrategy[],
 ): Promise<void> {
   if (strategies.length === 0) return
-  const segments = await lockSegments(
-    tx,
-    environment,
-    strategies.flatMap(({ content }) => content.segments),
-  )
+  const segments = await lockSegments(tx, environment, strategies)
   const wanted = strategies.map(({ id, milestoneId, content, copies }) => ({
     ...content,
     id,
@@ -172,18 +170,22 @@ export async function deleteStrategies(tx: Transaction, ids: string[], copies: C
 }
 
 /** Ids of segments by key, held so that nobody deletes them before this transaction ends. */
-async function lockSegments(tx: Transaction, environment: string, keys: string[]): Promise<Map<string, string>> {
-  const asked = [...new Set(keys)]
-  if (asked.length === 0) return new Map()
+async function lockSegments(
+  tx: Transaction,
+  environment: string,
+  strategies: WrittenStrategy[],
+): Promise<Map<string, string>> {
+  const asked = strategies.map(({ path, content: { segments } }) => ({
+    field: path ? `${path}.segments` : 'segments',
+    segments,
+  }))
+  const keys = asked.flatMap(({ segments }) => segments)
+  if (keys.length === 0) return new Map()
   const rows = await tx.query<{ id: string; key: string }>(
     'SELECT id, key FROM segments WHERE environment = $1 AND key = ANY ($2::text[]) ORDER BY key FOR KEY SHARE',
-    [environment, asked],
+    [environment, keys],
   )
   const found = new Map(rows.map(({ id, key }) => [key, id]))
-  const unknown = asked.filter((key) => !found.has(key))
-  if (unknown.length === 0) return found
-  throw new Problem('unknown-segment', `The environment "${environment}" has no segment ${unknown.join(', ')}.`, {
-    fields: [{ field: 'segments', message: `must be keys of segments of "${environment}"` }],
-    members: { segments: unknown },
-  })
+  refuseUnknownSegments(environment, found, asked)
+  return found
 }

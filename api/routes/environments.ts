@@ -14,7 +14,7 @@ import { listDrift } from '../../store/strategy-drift.ts'
 import { repairDrift } from '../../store/strategy-repair.ts'
 import { ok, paged } from '../openapi.ts'
 import { gatedProblems, readProblems, writeProblems } from '../problems.ts'
-import { editHeaders, etag, expectedVersion, optionsOf, pageQuery, reasonQuery, sendPage, write } from '../requests.ts'
+import { editHeaders, etag, expectedVersion, originOf, pageQuery, reasonQuery, sendPage, write } from '../requests.ts'
 
 const tags = ['environments']
 const ofEnvironment = z.object({ environment: Environment })
@@ -91,7 +91,7 @@ export function environmentRoutes({ db }: { db: Database }): FastifyPluginAsyncZ
         body: DriftRepair,
         response: { 200: ok(DriftRepaired), ...gatedProblems() },
       },
-      handler: (request) => repairDrift(db, request.params.environment, request.body, optionsOf(request).origin),
+      handler: (request) => repairDrift(db, request.params.environment, request.body, originOf(request)),
     })
   }
 }

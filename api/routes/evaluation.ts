@@ -91,13 +91,17 @@ export function evaluationRoutes({ db, configuration }: Dependencies): FastifyPl
         body: Draft.extend({
           contexts: z.array(NeededContext, { error: CONTEXTS_RULE }).min(1, CONTEXTS_RULE).max(200, CONTEXTS_RULE),
         }),
-        response: { 200: ok(z.array(Comparison)), ...writeProblems('flag-not-found') },
+        response: {
+          200: ok(z.array(Comparison)),
+          ...writeProblems('flag-not-found', 'dependency-refused', 'unknown-segment'),
+        },
       },
       handler: async (request, reply) => {
         const { flagKey } = request.params
+        const { environment } = request.query
         const { contexts, ...draft } = request.body
-        const { configuration: before, flag } = await current(request.query.environment, flagKey)
-        const edited: FlagConfiguration = draftOf(flag, draft)
+        const { configuration: before, flag } = await current(environment, flagKey)
+        const edited: FlagConfiguration = draftOf({ ...before, environment }, flag, draft)
         const after = { ...before, flags: new Map(before.flags).set(flagKey, edited) }
         const now = Date.now()
         return reply.send(

@@ -4,7 +4,7 @@ import { AccountId } from '../../domain/account.ts'
 import { Event, EventType } from '../../domain/event.ts'
 import { DueTime } from '../../domain/flag-schedule.ts'
 import { Ulid } from '../../domain/strategy.ts'
-import { strict } from '../../domain/strict.ts'
+import { listOf, strict, textBetween } from '../../domain/strict.ts'
 import { Environment, FlagKey, Text } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import { listEvents } from '../../store/events.ts'
@@ -22,7 +22,7 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
           environment: Environment.optional(),
           flagKey: FlagKey.optional(),
           scheduleId: z.uuid('must be the id of a schedule').optional(),
-          policyVersion: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
+          policyVersion: textBetween(1, 2_147_483_647).optional(),
           runId: z.uuid('must be the id of a run').optional(),
           accountId: AccountId.optional(),
           gameplanId: Ulid.optional(),
@@ -30,7 +30,10 @@ export function eventRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
             .optional()
             .meta({ description: 'Subject of a token, identity of an operator, or `interlock`' }),
           type: z
-            .preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(EventType).max(50))
+            .preprocess(
+              (value) => (typeof value === 'string' ? value.split(',') : value),
+              listOf(EventType, 50, 'types'),
+            )
             .optional()
             .meta({ description: 'One type or several: repeated, or with commas between them' }),
           from: DueTime.optional().meta({ description: 'Written at this instant or later' }),

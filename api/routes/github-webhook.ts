@@ -7,6 +7,7 @@ import { PatchId } from '../../domain/gameplan/resource.ts'
 import { Problem } from '../../domain/problems.ts'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
+import { Text } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import { notePullRequest } from '../../store/gameplan-webhook.ts'
 import { transaction } from '../../store/transaction.ts'
@@ -24,10 +25,10 @@ const Delivery = z.looseObject({
       number: z.int(),
       merged: z.boolean(),
       body: z.string().nullable(),
-      merged_by: z.looseObject({ login: z.string() }).nullish(),
+      merged_by: z.looseObject({ login: Text }).nullish(),
     })
     .optional(),
-  repository: z.looseObject({ full_name: z.string().max(200) }).optional(),
+  repository: z.looseObject({ full_name: Text.max(200) }).optional(),
 })
 
 const Place = z.object({ id: Ulid, patchId: PatchId })
@@ -60,7 +61,7 @@ export function githubWebhookRoutes({
         tags: ['gameplans'],
         summary: 'Take a webhook of GitHub about a pull request',
         description:
-          'A merged pull request merges the patches that its description names, each in a line `Gameplan: <id>/<patch>`; one made by the button Revert takes back what the reverted one merged. Signed as `X-Hub-Signature-256`; the same delivery again changes nothing.',
+          'A merged pull request merges the patches that its description names, each in a line `Gameplan: <id>/<patch>`; one made by the button Revert takes back what the reverted one merged, or merges again what that one took back. Signed as `X-Hub-Signature-256`; the same delivery again changes nothing.',
         querystring: strict({}),
         headers: z.object({
           [SIGNATURE]: z.string(`is needed: sha256=…`),
@@ -101,7 +102,7 @@ export function githubWebhookRoutes({
             reason: `Pull request ${id}`,
             requestId: request.id,
           },
-          once: { key: `github/${delivery}`, fingerprint },
+          once: { key: `github/${delivery}`, fingerprint, header: 'X-GitHub-Delivery' },
         })
         return reply.send(result)
       },

@@ -1,18 +1,18 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { MediaItem, MediaItemContent, MediaItemId, MediaItemPatch } from '../../domain/media-item.ts'
+import { MediaItem, MediaItemContent, MediaItemPatch } from '../../domain/media-item.ts'
 import { Problem } from '../../domain/problems.ts'
-import { strict } from '../../domain/strict.ts'
+import { strict, textBetween } from '../../domain/strict.ts'
 import type { Database } from '../../store/database.ts'
 import { deleteItem, getItem, patchItem, putItem } from '../../store/media-items.ts'
 import { ImportReport, importItems } from '../media-import.ts'
 import { ok } from '../openapi.ts'
 import { readProblems, writeProblems } from '../problems.ts'
-import { editHeaders, etag, expectedVersion, idempotencyHeader, optionsOf, reasonQuery, write } from '../requests.ts'
+import { editHeaders, etag, expectedVersion, idempotencyHeader, originOf, reasonQuery, write } from '../requests.ts'
 
 const tags = ['media items']
-const ofItem = z.object({ id: z.coerce.number().pipe(MediaItemId) })
+const ofItem = z.object({ id: textBetween(1, Number.MAX_SAFE_INTEGER) })
 
 export function mediaItemRoutes({ db }: { db: Database }): FastifyPluginAsyncZod {
   return async (app) => {
@@ -112,13 +112,7 @@ function importRoute(db: Database): FastifyPluginAsyncZod {
         if (!(body instanceof Readable)) {
           throw new Problem('unsupported-media-type', 'Send lines of JSON, with the content type application/x-ndjson.')
         }
-        if (request.headers['idempotency-key'] !== undefined) {
-          const message = 'is not taken by an import: what is sent again changes nothing'
-          throw new Problem('validation-failed', `header.idempotency-key ${message}`, {
-            fields: [{ field: 'header.idempotency-key', message }],
-          })
-        }
-        return reply.send(await importItems(db, body, optionsOf(request)))
+        return reply.send(await importItems(db, body, originOf(request)))
       },
     })
   }

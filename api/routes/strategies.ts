@@ -24,10 +24,12 @@ const ofStrategy = z.object({ flagKey: FlagKey, strategyId: Ulid })
 const REFUSALS = ['flag-not-found', 'revision-mismatch', 'flag-archived'] as const
 const SYNC = 'Of an active milestone both copies change together, unless the environment has turned that off.'
 
+const ORDER_RULE = 'must name each of the strategies once'
+
 const Order = strict({
   ids: z
-    .array(Ulid)
-    .max(1000, 'must name each of the strategies once')
+    .array(Ulid, { error: ORDER_RULE })
+    .max(1000, ORDER_RULE)
     .meta({ description: "All of the flag's strategies, those of its milestone first" }),
 })
 

@@ -67,7 +67,10 @@ const GameplanPatch = z
       .array(z.string())
       .meta({ description: 'Of its dependencies those that are neither merged nor skipped' }),
     flagStep: z.enum(['introduced', 'activated']).nullable().meta({ description: 'What its merge does with the flag' }),
-    pullRequest: z.string().nullable().meta({ example: 'acme/shop#17' }),
+    pullRequest: z
+      .string()
+      .nullable()
+      .meta({ description: 'That merged it, or took it back', example: 'acme/shop#17' }),
     reason: z.string().nullable(),
     decidedAt: Instant.nullable(),
     decidedBy: z.string().nullable(),

@@ -43,12 +43,24 @@ describe('a migration over HTTP', () => {
       status: 409,
       body: { type: '/problems/account-mode' },
     })
-    const first = await startMigration(app, { cohorts: [{ accounts: [moving] }] })
+    const first = await startMigration(app, { name: 'First', cohorts: [{ accounts: [moving] }] })
     expect(await post({ cohorts: [{ accounts: [moving] }] })).toMatchObject({
-      ...{ status: 409, body: { type: '/problems/account-in-migration', accountId: moving } },
+      status: 409,
+      body: {
+        ...{ type: '/problems/account-in-migration', accountId: moving, migrationId: first.id },
+        detail: expect.stringContaining(`"First" (${first.id})`),
+        errors: [{ field: 'cohorts.0' }],
+      },
     })
     await call('POST', `account-migrations/${first.id}/stop`)
     const second = await startMigration(app, { cohorts: [{ accounts: [moving] }] })
+    await call('POST', `account-migrations/${second.id}/stop`)
+    await one(db, `UPDATE account_migration_accounts SET status = 'moving' WHERE account_id = $1`, [moving])
+    await call('POST', `account-migrations/${second.id}/rollback`)
+    expect(await call('POST', `account-migrations/${first.id}/rollback`)).toMatchObject({
+      status: 409,
+      body: { type: '/problems/account-in-migration', migrationId: second.id, errors: [{ field: 'id' }] },
+    })
     await call('POST', `account-migrations/${second.id}/stop`)
   })
 
@@ -87,6 +99,9 @@ describe('a migration over HTTP', () => {
     expect(await command('pause')).toEqual([409, 409, undefined])
     expect(await command('rollback')).toEqual([202, 'running', null])
     expect(await command('rollback')).toEqual([409, 409, undefined])
+    expect(await command('stop')).toEqual([202, 'stopped', 'because'])
+    expect(await command('resume')).toEqual([409, 409, undefined])
+    expect(await command('rollback')).toEqual([202, 'running', null])
     const { body } = await call('GET', `events?runId=${id}`)
     expect(body[0]).toMatchObject({ type: 'account-migration-rollback', actor: 'alice', reason: 'because' })
     expect(await call('POST', `account-migrations/${GONE}/pause`)).toMatchObject({ status: 404 })

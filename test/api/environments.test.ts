@@ -79,14 +79,22 @@ describe('environments', () => {
     expect((await repair({ from: 'milestone', dryRun: true })).body).toEqual({
       dryRun: true,
       repaired: differ,
+      unknown: [],
       remaining: 2,
     })
-    expect((await repair({ from: 'runtime', strategyIds: [a] })).body).toEqual({
+    const nowhere = '7ZZZZZZZZZZZZZZZZZZZZZZZZZ'
+    expect((await repair({ from: 'runtime', strategyIds: [a, nowhere] })).body).toEqual({
       dryRun: false,
       repaired: [differ[0]],
+      unknown: [nowhere],
       remaining: 1,
     })
-    expect((await repair({ from: 'milestone' })).body).toEqual({ dryRun: false, repaired: [differ[1]], remaining: 0 })
+    expect((await repair({ from: 'milestone' })).body).toEqual({
+      dryRun: false,
+      repaired: [differ[1]],
+      unknown: [],
+      remaining: 0,
+    })
     expect((await call('GET', drift)).body).toEqual([])
     const list = await call('GET', `flags/${flagKey}/strategies?environment=${environment}`)
     expect(list.body).toMatchObject([
@@ -102,7 +110,9 @@ describe('environments', () => {
         data: { strategyId: a, copies: ['milestone'], before: { title: null }, after: { title: 'new' } },
       },
     ])
-    expect((await repair({ from: 'milestone' })).body).toEqual({ dryRun: false, repaired: [], remaining: 0 })
+    expect((await repair({ from: 'milestone' })).body).toMatchObject({ repaired: [], remaining: 0 })
+    const withKey = await call('POST', `${drift}/repair`, { from: 'milestone' }, { 'idempotency-key': 'once' })
+    expect(withKey.body).toMatchObject({ status: 400, errors: [{ field: 'header.idempotency-key' }] })
     expect((await repair({ from: 'both' })).body.errors).toMatchObject([{ field: 'from' }])
     expect((await repair({ from: 'runtime', strategyIds: ['x'] })).body.errors).toMatchObject([
       { field: 'strategyIds.0' },

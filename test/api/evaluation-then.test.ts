@@ -77,7 +77,7 @@ describe('what a user gets', () => {
     const before = new Date(Date.parse(createdAt) - 1).toISOString()
     expect(await call('POST', 'flags/then/evaluate', { context: {}, at: before })).toMatchObject({
       status: 404,
-      body: { createdAt },
+      body: { createdAt, errors: [{ field: 'at' }] },
     })
     const last = seen.at(-1)?.at
     await ok('DELETE', 'flags/then')
@@ -133,5 +133,22 @@ describe('an edit that is tried on', () => {
       body: { errors: [{ field: 'strategies.0.parameters.rollout' }] },
     })
     expect((await call('GET', 'flags/tried')).body).toEqual(was)
+  })
+
+  it.each([
+    ['daughter', { dependencies: [{ flagKey: 'daughter' }] }, 'dependencies.0.flagKey'],
+    ['daughter', { dependencies: [{ flagKey: 'nowhere' }] }, 'dependencies.0.flagKey'],
+    ['mother', { dependencies: [{ flagKey: 'tried' }] }, 'dependencies'],
+    [
+      'mother',
+      { strategies: [{ name: 'default' }, { name: 'default', segments: ['ghosts'] }] },
+      'strategies.1.segments',
+    ],
+  ])('of %s is refused as the write of it would be: %j', async (key, draft, field) => {
+    await call('POST', 'flags', { key: 'mother' })
+    await call('POST', 'flags', { key: 'daughter', dependencies: [{ flagKey: 'mother' }] })
+    const refused = { status: 422, body: { errors: [{ field }] } }
+    expect(await call('POST', `flags/${key}/preview`, { contexts: [{}], ...draft })).toMatchObject(refused)
+    if ('dependencies' in draft) expect(await call('PATCH', `flags/${key}`, draft)).toMatchObject(refused)
   })
 })

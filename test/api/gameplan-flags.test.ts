@@ -23,19 +23,26 @@ const through = async (gameplan: { flagKey: string; read: () => Promise<{ flag: 
   (await gameplan.read()).flag as { state: string; scheduleId: string; releasePlanId: string; changeRequestId: string }
 
 describe('inside a freeze', () => {
+  const freeze = (environment: string) =>
+    call('POST', 'freezes', {
+      environment,
+      from: inMs(-3_600_000),
+      to: inMs(3_600_000),
+      reason: 'peak season',
+      mode: 'refuse',
+    })
+
   it.each([
     ['at once', { how: 'at-once' }],
     ['by a schedule whose time has passed', { how: 'schedule', scheduledAt: inMs(-3_600_000) }],
   ])('a flag is not switched %s, but when it is over, and switched off at any time', async (_, activation) => {
     const environment = `e-${crypto.randomUUID().slice(0, 8)}`
-    const freeze = (from: number, to: number) =>
-      call('POST', 'freezes', { environment, from: inMs(from), to: inMs(to), reason: 'peak season', mode: 'refuse' })
-    const { body: first } = await freeze(-3_600_000, 3_600_000)
+    const { body: first } = await freeze(environment)
     const gameplan = await makeGameplan(app, { environment, activation, criteria: ['it works'] })
     const { merge, tick, flag, read, post, revert } = gameplan
     await merge(...ALL)
     await tick()
-    expect(await flag()).toMatchObject({ enabled: false, revision: expect.any(Number) })
+    expect((await flag()).enabled).toBe(false)
     expect(await read()).toMatchObject({
       flag: { state: 'created' },
       problem: { code: 'frozen', detail: expect.stringContaining('peak season') },
@@ -45,10 +52,26 @@ describe('inside a freeze', () => {
     await tick()
     expect((await flag()).enabled).toBe(true)
     expect(await read()).toMatchObject({ flag: { state: 'switched' }, problem: null })
-    await freeze(-3_600_000, 3_600_000)
+    await freeze(environment)
     await revert('4')
     await tick()
     expect((await flag()).enabled).toBe(false)
+  })
+
+  it('what is due after it is scheduled, and a change request is asked for', async () => {
+    const environment = `e-${crypto.randomUUID().slice(0, 8)}`
+    await freeze(environment)
+    const later = await makeGameplan(app, { environment, activation: { how: 'schedule', afterSeconds: 7200 } })
+    await later.merge(...ALL)
+    await later.tick()
+    expect(await later.read()).toMatchObject({ flag: { state: 'switching' }, problem: null })
+
+    const requests = await changeRequests(app)
+    await freeze(requests.environment)
+    const asking = await makeGameplan(app, { environment: requests.environment, flag: await requests.fresh() })
+    await asking.merge(...ALL)
+    await asking.tick()
+    expect(await asking.read()).toMatchObject({ flag: { changeRequestId: expect.any(String) }, problem: null })
   })
 })
 

@@ -55,9 +55,37 @@ describe('the webhook of GitHub', () => {
     await merge(31, `Gameplan: ${id}/1`)
     const answer = await merge(32, 'Reverts acme/shop#31')
     expect(answer.body).toEqual({ merged: [], reverted: [{ id, patchId: '1' }] })
-    expect((await read()).patches[0]).toMatchObject({ state: 'ready', pullRequest: null })
+    expect((await read()).patches[0]).toMatchObject({ state: 'ready', pullRequest: 'acme/shop#32' })
     expect((await merge(32, 'Reverts acme/shop#31')).body).toEqual({ merged: [], reverted: [] })
     expect((await merge(33, 'Reverts acme/shop#3')).body.reverted).toEqual([])
+  })
+
+  it('merges again what a reverted revert had taken back, unless somebody has decided about it since', async () => {
+    const { id, read, patch } = await makeGameplan(app)
+    await merge(34, `Gameplan: ${id}/1`)
+    await merge(35, 'Reverts acme/shop#34')
+    const again = await merge(36, 'Reverts acme/shop#35')
+    expect(again.body).toEqual({ merged: [{ id, patchId: '1' }], reverted: [] })
+    expect((await read()).patches[0]).toMatchObject({ state: 'merged', pullRequest: 'acme/shop#36' })
+    // And so on; the pull requests before it have nothing to say any more.
+    expect((await merge(37, 'Reverts acme/shop#34')).body).toEqual({ merged: [], reverted: [] })
+    expect((await merge(38, 'Reverts acme/shop#36')).body.reverted).toEqual([{ id, patchId: '1' }])
+    expect((await patch('1', 'skipped')).status).toBe(200)
+    expect((await merge(39, 'Reverts acme/shop#38')).body).toEqual({ merged: [], reverted: [] })
+    expect((await read()).patches[0]?.state).toBe('skipped')
+  })
+
+  it('refuses what Postgres cannot keep, and a delivery that is another one, by the name of its header', async () => {
+    const pull = { number: 44, merged: true, body: null, merged_by: { login: 'a\0b' } }
+    const nul = await deliver({ action: 'closed', pull_request: pull, repository: { full_name: 'acme/shop' } })
+    expect(nul.body).toMatchObject({ status: 400, errors: [{ field: 'pull_request.merged_by.login' }] })
+    const delivery = crypto.randomUUID()
+    await merge(45, 'one', { delivery })
+    expect((await merge(45, 'another', { delivery })).body).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('X-GitHub-Delivery'),
+      errors: [{ field: 'header.x-github-delivery' }],
+    })
   })
 
   it('notes nothing of one that names what is not there, or is not started', async () => {

@@ -141,6 +141,49 @@ it('what is asked twice, or is no number that can be kept, is refused', async ()
 })
 
 it.each([
+  ['GET', 'media-items/abc', 'path.id', /^must be an integer from 1 to/],
+  ['PUT', `media-items/${2 ** 53}`, 'path.id', /^must be an integer from 1 to/, {}],
+  ['PUT', 'media-items/1', 'ingestionStatus', /^must be one of pending, ready, failed$/, { ingestionStatus: 'done' }],
+  ['GET', 'media-items/1?x=1', 'query.x', /which has none$/],
+  ['GET', 'events?policyVersion=x', 'query.policyVersion', /^must be an integer from 1 to/],
+  ['GET', 'events?type=x', 'query.type.0', /^must be types of events/],
+  ['GET', 'schedules?status=x', 'query.status', /^must be one of pending,/],
+  ['GET', 'release-plans?status=x', 'query.status', /^must be one of draft,/],
+  ['GET', 'catalog-policy-runs?status=x', 'query.status', /^must be one of running,/],
+  [
+    'POST',
+    'catalog-policies/preview',
+    'itemIds',
+    /^must be a list of 1 to 500/,
+    { document: { rules: [] }, itemIds: [] },
+  ],
+  [
+    'POST',
+    'flags/a/strategies',
+    'constraints',
+    /^must be a list of at most 50/,
+    { name: 'default', constraints: null },
+  ],
+  ['POST', 'flags/a/strategies/reorder', 'ids', /^must name each of the strategies once$/, {}],
+  ['POST', 'flags/a/release-plans', 'templateId', /^must be a ULID$/, { templateId: 7 }],
+  ['POST', 'schedules/bulk-cancel', 'limit', /^must be an integer/, { filter: { flagKeys: ['a'] }, limit: 2 ** 53 }],
+  ['POST', 'catalog-policies', 'name', /^must be at most 200/, { name: 'x'.repeat(3_000), document: { rules: [] } }],
+] as const)('%s %s is told once what %s must be', async (method, path, field, message, body?: object) => {
+  const answer = await call(method, path, body)
+  expect(answer.status).toBe(400)
+  expect(answer.body.errors).toEqual([{ field, message: expect.stringMatching(message) }])
+})
+
+it.each(['{"a": {"__proto__": 1}}', '{"constructor": {"prototype": 1}}'])(
+  '%s is JSON, and is told which key is not taken',
+  async (body) => {
+    const answer = await call('POST', 'flags', body, JSON_TYPE)
+    expect(answer.body).toMatchObject({ status: 400, type: '/problems/malformed-body' })
+    expect(answer.body.detail).toContain('__proto__')
+  },
+)
+
+it.each([
   ['/api/catalog/items', ['.', 5], 400],
   ['/api/catalog/items', ['1.2.3', 5], 400],
   ['/api/catalog/items', ['1e400', 5], 400],

@@ -15,6 +15,8 @@ describe('recurrences over HTTP', () => {
     ['recurrence.cron', { cron: '@daily' }, 'five fields'],
     ['recurrence.cron', { cron: '0 0 L * *' }, 'five fields'],
     ['recurrence.cron', { cron: '61 * * * *' }, 'Invalid value for minute'],
+    ['recurrence.cron', { cron: '0 0 1 13 *' }, 'Invalid value for month: 13'],
+    ['recurrence.cron', { cron: '0 0 0 * *' }, 'Invalid value for day: 0'],
     ['recurrence.cron', { cron: '0 0 31 feb *' }, 'a day that exists'],
     ['recurrence.timeZone', { timeZone: 'Mars/Olympus' }, 'IANA'],
     ['recurrence.timeZone', { timeZone: '+02:00' }, 'IANA'],

@@ -69,9 +69,12 @@ describe('a plan', () => {
   it('is refused with a template or a segment that is not there, which it names', async () => {
     const nowhere = await scene({ templateId: NOBODY, name: undefined, milestones: undefined })
     expect(nowhere.made.body).toMatchObject({ status: 404, type: '/problems/template-not-found' })
-    const segments = { milestones: [{ name: 'a', strategies: [rollout(1, { segments: ['ghosts'] })] }] }
-    const { made, path } = await scene(segments)
-    expect(made.body).toMatchObject({ status: 422, type: '/problems/unknown-segment', segments: ['ghosts'] })
+    const second = { name: 'b', strategies: [rollout(1), rollout(2, { segments: ['ghosts'] })] }
+    const { made, path } = await scene({ milestones: [{ name: 'a', strategies: [rollout(1)] }, second] })
+    expect(made.body).toMatchObject({
+      ...{ status: 422, type: '/problems/unknown-segment', segments: ['ghosts'] },
+      errors: [{ field: 'milestones.1.strategies.1.segments' }],
+    })
     expect((await call('GET', path)).body).toEqual([])
   })
 

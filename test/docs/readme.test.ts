@@ -83,6 +83,14 @@ it("the README's tour of policies works when pasted", async () => {
     .toBe('promoted')
 })
 
+it('the table of calls names every part of every path', async () => {
+  const calls = readme.split('\n').flatMap((line) => (line.startsWith('| `') ? line.split(' | ')[0] : []))
+  const named = new Set(calls.join().match(/[\w-]+/g))
+  const { paths } = (await app.app.inject('/docs/json')).json()
+  const parts = new Set(Object.keys(paths).flatMap((path) => path.match(/(?<=\/)[\w-]+/g) ?? []))
+  expect([...parts].filter((part) => !named.has(part))).toEqual([])
+})
+
 it('the README names every setting, and no other', async () => {
   const code = await readFile('runtime/config.ts', 'utf8')
   const settings = [...code.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name as string)

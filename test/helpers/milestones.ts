@@ -42,7 +42,7 @@ export async function newPlan(db: Database, milestones: NewStrategy[][], address
       `milestone ${place}`,
       place,
     ])
-    await asAlice(db, (tx) => insertMilestoneStrategies(tx, at.environment, milestoneId, strategies))
+    await asAlice(db, (tx) => insertMilestoneStrategies(tx, at.environment, milestoneId, strategies, 'milestones.0'))
   }
   if (started) await activate(db, flagId, planId, milestoneIds[0] as string)
   const strategyIds = await Promise.all(milestoneIds.map((id) => idsOf(db, id)))

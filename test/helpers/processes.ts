@@ -136,13 +136,13 @@ export async function startServers(temporalArgs: string[] = []): Promise<Servers
  *
  * @param temporalArgs more arguments of the Temporal server
  */
-export async function startStack(temporalArgs: string[] = []): Promise<Stack> {
+export async function startStack(temporalArgs: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Stack> {
   const servers = await startServers(temporalArgs)
   try {
     const port = await freePort()
     const notes = await servers.createNoteStores()
     const worker = servers.another('worker', notes)
-    const api = servers.another('api', { ...notes, PORT: String(port) })
+    const api = servers.another('api', { ...notes, ...env, PORT: String(port) })
     await Promise.all([worker.start(), api.start()])
     return { ...servers, worker, api, url: `http://127.0.0.1:${port}` }
   } catch (error) {

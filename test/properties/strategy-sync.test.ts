@@ -236,10 +236,10 @@ it('while the sync is off each door changes its own copy, the drift is what diff
         expect(found.map(({ strategyId }) => strategyId)).toEqual(differ)
 
         const rehearsed = await repairDrift(db, environment, { from, dryRun: true }, alice)
-        expect(rehearsed).toEqual({ dryRun: true, repaired: found, remaining: differ.length })
+        expect(rehearsed).toEqual({ dryRun: true, repaired: found, unknown: [], remaining: differ.length })
         expect(await copies(db, active)).toEqual(before)
         const repaired = await repairDrift(db, environment, { from, dryRun: false }, alice)
-        expect(repaired).toEqual({ dryRun: false, repaired: found, remaining: 0 })
+        expect(repaired).toEqual({ dryRun: false, repaired: found, unknown: [], remaining: 0 })
         const after = await copies(db, active)
         expect(after).toEqual({ runtime: before[from], milestone: before[from] })
       },

@@ -6,7 +6,7 @@ import { contentOfAccount } from '../helpers/accounts.ts'
 import { one } from '../helpers/database.ts'
 import { createMovers, stepOf } from '../helpers/movers.ts'
 
-const { db, stores, notes, movers, start, begin, claim, rollBack, stop, mode, walk } = await createMovers()
+const { db, stores, notes, movers, make, start, begin, claim, rollBack, stop, mode, walk } = await createMovers()
 
 describe('the way back', () => {
   const goAll = async (migrationId: string, id: string) => {
@@ -17,19 +17,23 @@ describe('the way back', () => {
   }
 
   it('that is stopped in the middle goes on when it is asked for again', async () => {
-    const { id, migration } = await begin(37)
+    const [id, returned] = [await make(37), await make(2)]
+    const migration = await start(id, returned)
     const before = await contentOfAccount(notes, id)
-    await goAll(migration.id, id)
+    for (const account of [id, returned]) await goAll(migration.id, account)
     await rollBack(migration.id)
+    await goAll(migration.id, returned)
     expect(await moveAccount(movers, await claim(migration.id), id, stepOf(2))).toBe(false)
     await stop(migration.id)
     expect(await mode(id)).toBe('rollback')
     expect(await rollBack(migration.id)).toMatchObject({ status: 'running', direction: 'back' })
     await expect(rollBack(migration.id)).rejects.toMatchObject({ code: 'migration-state' })
+    // It is none of its business any more.
+    await stop((await start(returned)).id)
     await finishCohort(db, await goAll(migration.id, id), 1)
     expect(await mode(id)).toBe('off')
     expect(await contentOfAccount(notes, id)).toEqual(before)
-    expect(await getMigration(db, migration.id)).toMatchObject({ status: 'rolled-back', accounts: { returned: 1 } })
+    expect(await getMigration(db, migration.id)).toMatchObject({ status: 'rolled-back', accounts: { returned: 2 } })
   })
 
   it('that is stopped in the middle is taken on by another migration, and forward', async () => {

@@ -76,7 +76,11 @@ describe('a release', () => {
     expect((await eventsOf(release)).filter(({ type }) => type.endsWith('failed'))).toHaveLength(4)
     await expect(
       asAlice(db, (tx) => retrySchedule(tx, { scheduleId: release.changes[0]?.scheduleId as string })),
-    ).rejects.toMatchObject({ code: 'schedule-part-of-release', members: { releaseId: release.id } })
+    ).rejects.toMatchObject({
+      code: 'schedule-part-of-release',
+      message: expect.stringContaining('Make a new release'),
+      members: { releaseId: release.id },
+    })
   })
 
   it('fails because of a deferred trigger, and of a flag archived or rows changed behind its back', async () => {

@@ -224,7 +224,7 @@ describe('strategies', () => {
     const milestoneId = plan.milestoneIds[0] as string
     const many = Array.from({ length: 28 }, () => strategy())
     await expect(
-      asAlice(db, (tx) => insertMilestoneStrategies(tx, plan.environment, milestoneId, many)),
+      asAlice(db, (tx) => insertMilestoneStrategies(tx, plan.environment, milestoneId, many, 'milestones.0')),
     ).rejects.toMatchObject(refused)
   })
 })

@@ -70,8 +70,10 @@ describe('the divergences of other implementations', () => {
         code: 'validation-failed',
       })
       await expect(
-        asAlice(db, (tx) => insertMilestoneStrategies(tx, plan.environment, milestoneId, [gradual(), bad])),
-      ).rejects.toMatchObject({ fields: [{ field: 'strategies.1.parameters.rollout' }] })
+        asAlice(db, (tx) =>
+          insertMilestoneStrategies(tx, plan.environment, milestoneId, [gradual(), bad], 'milestones.0'),
+        ),
+      ).rejects.toMatchObject({ fields: [{ field: 'milestones.0.strategies.1.parameters.rollout' }] })
       expect(await copies(db, milestoneId)).toEqual(before)
     },
   )

@@ -116,6 +116,11 @@ describe('a migration', () => {
     await confirm(page, 'Stop', 'not today')
     await page.getByText('Stopped here').waitFor()
     expect(await read(migration.id)).toMatchObject({ status: 'stopped', reason: 'not today' })
+    for (const command of ['rollback', 'stop']) await call('POST', `account-migrations/${migration.id}/${command}`)
+    await page.getByText('Stopped on its way back').waitFor()
+    await page.getByRole('button', { name: 'Roll back' }).click()
+    await confirm(page, 'Roll back', 'after all')
+    await page.getByText('Rolled back', { exact: true }).waitFor({ timeout: 20_000 })
   })
 
   it('that halts names what differs, and goes on when that is mended', async () => {

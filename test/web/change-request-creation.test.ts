@@ -58,18 +58,15 @@ describe('a change request', () => {
     const { body: plan } = await requests.directly(() =>
       app.call('POST', `flags/stepwise/release-plans${requests.at}`, { name: 'Stepwise', milestones: milestones(1) }),
     )
-    const { page } = await visit(
-      browser,
-      app,
-      `/admin/release-plans/stepwise/${plan.id}${requests.at.replace('environment', 'env')}`,
-    )
+    const address = `/admin/release-plans/stepwise/${plan.id}?env=${requests.environment}`
+    const { page } = await visit(browser, app, address)
     await page.getByText('Strategies', { exact: true }).click()
     await page.getByRole('button', { name: 'Change', exact: true }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Share').fill('15')
     await dialog.getByRole('button', { name: 'Change', exact: true }).click()
     await dialog.getByRole('button', { name: 'Ask for it instead' }).click()
-    await page.getByRole('heading', { name: 'Change a strategy of the flag stepwise' }).waitFor()
+    await page.getByRole('heading', { name: 'Change a strategy of stepwise', level: 3 }).waitFor()
     const { body: drafts } = await app.call('GET', requests.base)
     const { body } = await app.call('GET', `${requests.base}/${drafts[0].id}`)
     const strategyId = plan.milestones[0].strategies[0].id

@@ -133,13 +133,22 @@ describe('a migration of accounts', () => {
     const { migration, accounts } = await slow()
     await signal(migration, 'pace', { batchSize: 3, by: 'olivia' })
     await becomes(migration, { batchSize: 3 })
-    expect(await lastEvent(migration, 'changed')).toMatchObject({ actor: 'olivia', door: 'signal' })
-    await signal(migration, 'resume', {})
-    await expect
-      .poll(async () => (await temporal('workflow', 'metadata', '-w', migration.workflowId)).replaceAll('\n', ' '), {
-        timeout: 10_000,
-      })
-      .toContain('only one that is paused or halted')
+    const changed = await lastEvent(migration, 'changed')
+    expect(changed).toMatchObject({ actor: 'olivia', door: 'signal' })
+    const refusals: [string, object, string][] = [
+      ['resume', {}, 'only one that is paused or halted'],
+      ['pace', { by: 'olivia' }, 'must name at least one of batchSize, delayMs, parallelism'],
+      ['pace', { batchsize: 5 }, 'batchsize: is not a field'],
+    ]
+    for (const [name, input, refusal] of refusals) {
+      await signal(migration, name, input)
+      await expect
+        .poll(async () => (await temporal('workflow', 'metadata', '-w', migration.workflowId)).replaceAll('\n', ' '), {
+          timeout: 10_000,
+        })
+        .toContain(refusal)
+    }
+    expect(await lastEvent(migration, 'changed')).toEqual(changed)
     await signal(migration, 'stop', { reason: 'not today' })
     await closed(migration)
     expect(await read(migration)).toMatchObject({ status: 'stopped', reason: 'not today' })
@@ -217,13 +226,42 @@ describe('a migration of accounts', () => {
     await workflow(migration).terminate()
   })
 
-  it('is stopped with its workflow', async () => {
-    const { migration } = await slow()
+  it('is stopped with its workflow, also on its way back, which then goes on when it is asked for again', async () => {
+    const { migration, accounts, before } = await slow()
     await temporal('workflow', 'cancel', '-w', migration.workflowId)
     await closed(migration)
     expect(await read(migration)).toMatchObject({ status: 'stopped' })
     expect(await lastEvent(migration, 'stopped')).toMatchObject({ door: 'temporal' })
     await record(app, migration.workflowId, 'workflow-cancelled')
+    const pause = (ms: number) =>
+      one(db, 'UPDATE account_migrations SET delay_ms = $2 WHERE id = $1', [migration.id, ms])
+    await pause(10_000)
+    expect(await post(migration, 'rollback')).toMatchObject({ status: 202 })
+    await temporal('workflow', 'cancel', '-w', migration.workflowId)
+    await closed(migration)
+    await becomes(migration, { status: 'stopped', direction: 'back' })
+    await pause(0)
+    expect(await post(migration, 'rollback')).toMatchObject({ status: 202, body: { status: 'running' } })
+    await becomes(migration, { status: 'rolled-back' })
+    await isAt('legacy', accounts, before)
+    await workflow(migration).terminate()
+  })
+
+  it('brings an account to its end that was sent on its way back by hand', async () => {
+    const [account = ''] = await addAccounts(app, 'by-hand', [3])
+    const patch = (isMigrating: boolean) => call('PATCH', `accounts/${account}`, { isMigrating })
+    expect(await patch(true)).toMatchObject({ status: 200, body: { mode: 'migrating' } })
+    const { status, body: note } = await call('POST', `/api/accounts/${account}/notes`, { title: 'New', body: '' })
+    expect(status).toBe(201)
+    expect(await patch(false)).toMatchObject({ status: 200, body: { mode: 'rollback' } })
+    const migration = await startMigration(app, { cohorts: [{ accounts: [account] }] })
+    await post(migration, 'rollback')
+    await becomes(migration, { status: 'rolled-back', accounts: { returned: 1 } })
+    expect(await modes([account])).toEqual(['off'])
+    const { legacy, current } = await contentOfAccount(databases, account)
+    expect([legacy.length, current]).toEqual([4, []])
+    expect(legacy.some((line) => line.startsWith(note.id))).toBe(true)
+    await workflow(migration).terminate()
   })
 
   it('whose workflow an operator terminated is paused, and one whose workflow is gone goes on', async () => {

@@ -28,6 +28,13 @@ const results = (schedules: Made['schedule'][]) =>
 const manyFlags = async (count: number, of = db) =>
   (await Promise.all(Array.from({ length: count }, () => newFlag(of)))).map(({ flagKey }) => flagKey)
 
+const allSent = (of: typeof db) =>
+  expect
+    .poll(() => one(of, `SELECT count(*)::integer AS waiting FROM outbox WHERE state <> 'dispatched'`), {
+      timeout: 40_000,
+    })
+    .toEqual({ waiting: 0 })
+
 describe('schedules that are made in bulk', () => {
   it('have their workflows in the end, all 1,000 of one request, also those that it did not wait for', async () => {
     const keys = await manyFlags(50, idle.db)
@@ -39,11 +46,7 @@ describe('schedules that are made in bulk', () => {
     }))
     const schedules = await bulk(items, idle)
     expect(schedules.map(({ scheduledAt }) => scheduledAt)).toEqual(items.map(({ scheduledAt }) => scheduledAt))
-    await expect
-      .poll(() => one(idle.db, `SELECT count(*)::integer AS waiting FROM outbox WHERE state <> 'dispatched'`), {
-        timeout: 40_000,
-      })
-      .toEqual({ waiting: 0 })
+    await allSent(idle.db)
     const limit = pLimit(20)
     const statuses = await limit.map(
       schedules,
@@ -59,6 +62,7 @@ describe('schedules that are made in bulk', () => {
     const due = await bulk(at(2_500, 1))
     const far = await bulk(at(3_600_000, 2))
     const cancelled = await bulk(at(7_200_000, 3))
+    await allSent(db)
     const between = (from: number, to: number) => ({ flagKeys: keys, dueFrom: inMs(from), dueTo: inMs(to) })
     expect((await call('POST', 'schedules/bulk-cancel', { filter: between(5_400_000, 9e6) })).body.changed).toBe(10)
     expect(new Set(await results(cancelled))).toEqual(new Set(['cancelled']))

@@ -28,15 +28,18 @@ export function CohortLine({ migration }: { migration: Migration }) {
 
 function stateOf({ cohort: current, status, direction }: Migration, place: number): Step['status'] {
   if (place > current) return 'waiting'
+  if (status === 'stopped' && (direction === 'back' || place === current)) return 'waiting'
   if (direction === 'back') return status === 'rolled-back' ? 'done' : 'running'
-  if (place < current || status === 'done') return 'done'
-  return status === 'stopped' ? 'waiting' : 'running'
+  return place < current || status === 'done' ? 'done' : 'running'
 }
 
 function Moment({ migration, place }: { migration: Migration; place: number }) {
   const { cohort: current, status, direction, nextAt, pauseBetween } = migration
   if (place > current && (direction === 'back' || status === 'stopped')) return 'Was not begun'
-  if (direction === 'back') return status === 'rolled-back' ? 'Taken back' : 'Goes back'
+  if (direction === 'back') {
+    if (status === 'stopped') return 'Stopped on its way back'
+    return status === 'rolled-back' ? 'Taken back' : 'Goes back'
+  }
   if (place < current || status === 'done') return 'Moved'
   if (status === 'stopped') return 'Stopped here'
   if (place > current) return pauseBetween > 0 ? `${period(pauseBetween)} after the one before` : 'After the one before'

@@ -24,7 +24,7 @@ export function MigrationActions({ migration }: { migration: Migration }) {
       {going && <Pause migration={migration} />}
       {(going || standing) && <ChangePace migration={migration} />}
       {(going || standing) && <Stop migration={migration} />}
-      {direction === 'forward' && <RollBack migration={migration} />}
+      {(direction === 'forward' || status === 'stopped') && <RollBack migration={migration} />}
     </>
   )
 }
