@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AccountId, AccountMode } from './account.ts'
-import { between, strict } from './strict.ts'
+import { between, oneOf, strict } from './strict.ts'
 import { Instant, Text } from './text.ts'
 
 /** The generation of the protocol of notes that this code speaks: epochs, versions, tombstones. */
@@ -99,7 +99,7 @@ export const AccountMigration = z
   .meta({ id: 'AccountMigration' })
 export type AccountMigration = z.infer<typeof AccountMigration>
 
-export const MigrationAccountStatus = z.enum(['pending', 'moving', 'moved', 'returned'])
+export const MigrationAccountStatus = oneOf(['pending', 'moving', 'moved', 'returned'])
 export type MigrationAccountStatus = z.infer<typeof MigrationAccountStatus>
 
 export const MigrationAccount = z

@@ -1,16 +1,11 @@
 import { z } from 'zod'
-import { strict } from './strict.ts'
-import { Instant, Text } from './text.ts'
+import { oneOf, strict } from './strict.ts'
+import { Instant, Name, Text } from './text.ts'
 
-const ID_RULE = 'must be 1 to 100 of A-Z a-z 0-9 . _ -, and neither . nor ..'
-
-export const AccountId = z
-  .string({ error: ID_RULE })
-  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, ID_RULE)
-  .meta({ description: 'Name of the account', example: 'acme' })
+export const AccountId = Name.meta({ description: 'Name of the account', example: 'acme' })
 
 const MODES = ['off', 'ready', 'migrating', 'done', 'rollback'] as const
-export const AccountMode = z.enum(MODES, { error: `must be one of ${MODES.join(', ')}` }).meta({
+export const AccountMode = oneOf(MODES).meta({
   description:
     'Where the notes are: off and ready: legacy store; migrating: moving to the current one; done: current; rollback: moving back',
 })

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { DueTime } from './flag-schedule.ts'
 import { Ulid } from './strategy.ts'
-import { strict } from './strict.ts'
-import { Environment, Instant, Text } from './text.ts'
+import { oneOf, strict } from './strict.ts'
+import { Environment, Instant, Text, textUpTo } from './text.ts'
 
-export const ChangeRequestState = z.enum([
+export const ChangeRequestState = oneOf([
   'draft',
   'in-review',
   'approved',
@@ -23,7 +23,7 @@ export const LatePolicy = z.enum(['apply', 'expire', 'ask'], { error: 'must be a
 })
 export type LatePolicy = z.infer<typeof LatePolicy>
 
-const Title = Text.min(1, 'must not be empty').max(200, 'must be at most 200 characters')
+const Title = textUpTo(200).min(1, 'must not be empty')
 
 /** What a request is beside its changes. Each field is a part of what is approved. */
 const fields = { title: Title, description: Text, scheduledAt: DueTime.nullable(), latePolicy: LatePolicy }

@@ -1,18 +1,11 @@
 import { z } from 'zod'
 import { AccountId } from './account.ts'
 import { strict } from './strict.ts'
-import { Instant } from './text.ts'
+import { Instant, textUpTo } from './text.ts'
 
-const text = (atMost: number) =>
-  z
-    .string({ error: 'must be text' })
-    .max(atMost, `must be at most ${atMost} characters`)
-    .refine((value) => value.isWellFormed(), 'must be valid Unicode')
-    .refine((value) => !value.includes('\0'), 'must not contain the character NUL')
-
-const Title = text(200)
+const Title = textUpTo(200)
 // A page of 200 notes and a batch of a sweep are held in memory.
-const Body = text(20_000)
+const Body = textUpTo(20_000)
 
 // Of any version: the legacy store may hold others than ours.
 export const NoteId = z.guid({ error: 'must be a UUID' }).transform((id) => id.toLowerCase())

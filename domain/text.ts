@@ -1,10 +1,11 @@
 import { z } from 'zod'
 
 const NAME_RULE = 'must be 1 to 100 of A-Z a-z 0-9 . _ -, and neither . nor ..'
-const name = z.string({ error: NAME_RULE }).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, NAME_RULE)
+/** What keys, environments and ids that people give look like. */
+export const Name = z.string({ error: NAME_RULE }).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, NAME_RULE)
 
-export const FlagKey = name.meta({ description: 'Name of the flag within its environment', example: 'new-checkout' })
-export const Environment = name.meta({ description: 'Environment that the flag lives in', example: 'production' })
+export const FlagKey = Name.meta({ description: 'Name of the flag within its environment', example: 'new-checkout' })
+export const Environment = Name.meta({ description: 'Environment that the flag lives in', example: 'production' })
 
 /** Text of people, of so many characters at most. */
 export function textUpTo(most: number) {

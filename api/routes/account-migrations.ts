@@ -61,7 +61,7 @@ export function accountMigrationRoutes({ db, notes, names }: AccountMigrationRou
         tags,
         summary: 'Begin to move accounts to the current store, cohort by cohort',
         description:
-          'Refused with the names of older instances while one could still write. Roles of older builds lose their rights in both stores, and their connections are ended.',
+          'Refused with the names of older instances while one could still write. Roles of older builds lose their rights in both stores, and their connections are ended. An account that is going back arrives in the legacy store first, then goes forward.',
         querystring: strict(reasonQuery),
         headers,
         body: NewAccountMigration,

@@ -7,7 +7,7 @@ import { PatchId } from '../../domain/gameplan/resource.ts'
 import { Problem } from '../../domain/problems.ts'
 import { Ulid } from '../../domain/strategy.ts'
 import { strict } from '../../domain/strict.ts'
-import { Text } from '../../domain/text.ts'
+import { Text, textUpTo } from '../../domain/text.ts'
 import type { Database } from '../../store/database.ts'
 import { notePullRequest } from '../../store/gameplan-webhook.ts'
 import { transaction } from '../../store/transaction.ts'
@@ -28,7 +28,7 @@ const Delivery = z.looseObject({
       merged_by: z.looseObject({ login: Text }).nullish(),
     })
     .optional(),
-  repository: z.looseObject({ full_name: Text.max(200) }).optional(),
+  repository: z.looseObject({ full_name: textUpTo(200) }).optional(),
 })
 
 const Place = z.object({ id: Ulid, patchId: PatchId })

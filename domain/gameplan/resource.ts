@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DueTime } from '../flag-schedule.ts'
 import { Ulid } from '../strategy.ts'
-import { strict } from '../strict.ts'
+import { oneOf, strict } from '../strict.ts'
 import { Environment, FlagKey, Instant, Text } from '../text.ts'
 import { PATCH_CLASSES } from './model.ts'
 import { MAX_LENGTH } from './parse.ts'
@@ -51,7 +51,7 @@ export const GameplanStart = strict({ activation: Activation.optional() })
 
 export const Answer = strict({ answer: Text.min(1, 'must not be empty') })
 
-export const GameplanStatus = z.enum(['draft', 'running', 'paused', 'completed', 'cancelled'])
+export const GameplanStatus = oneOf(['draft', 'running', 'paused', 'completed', 'cancelled'])
 export type GameplanStatus = z.infer<typeof GameplanStatus>
 
 const PatchState = z.enum(['blocked', 'ready', 'merged', 'skipped'])
