@@ -31,7 +31,8 @@ export async function nudgeIntoNewRun(handle: WorkflowHandle): Promise<string> {
       await Promise.all(Array.from({ length: 20 }, () => handle.signal('nudge')))
       expect((await handle.describe()).runId).not.toBe(runId)
     },
-    { timeout: 20_000, interval: 10 },
+    // A workflow task that is lost is begun again after 10 s; with more signals than these, the history would be full by then.
+    { timeout: 50_000, interval: 50 },
   )
   return runId
 }

@@ -163,7 +163,7 @@ describe('a scheduled change request and its workflow', () => {
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.signal('cancel', { by: 'olivia', reason: 'not any more' })
     expect(await made.handle.result()).toBe('cancelled')
-  })
+  }, 60_000)
 
   it('waits for the end of a freeze', async () => {
     const made = await scheduled(1_500)

@@ -148,7 +148,7 @@ describe('a gameplan and its workflow', () => {
     await made.merge('1')
     await made.flagState('created')
     await made.post('cancel')
-  })
+  }, 60_000)
 })
 
 describe('the reconciler', () => {

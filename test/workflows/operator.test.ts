@@ -178,7 +178,7 @@ describe('an operator', () => {
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.handle.signal('cancel', { by: 'olivia' })
     expect(await made.handle.result()).toBe('cancelled')
-  })
+  }, 60_000)
 
   it('cancels too late: the workflow completes with what the row says', async () => {
     const made = await schedule(1_200)

@@ -175,7 +175,7 @@ describe('a release plan and its workflow', () => {
     await record(app, made.workflowId, 'continued-as-new', runId)
     await made.start(1)
     expect(await made.handle.result()).toBe('completed')
-  })
+  }, 60_000)
 
   it('held by a safeguard go on when its metric comes', async () => {
     const made = await plan([seconds(1)])
