@@ -4,14 +4,14 @@ import type { z } from 'zod'
 import type { Origin } from '../domain/event.ts'
 import { Problem } from '../domain/problems.ts'
 import { strict } from '../domain/strict.ts'
-import { Text } from '../domain/text.ts'
+import { Text, textUpTo } from '../domain/text.ts'
 import type { CommandResult } from '../domain/until.ts'
 import type { Database } from '../store/database.ts'
 import { type Transaction, transaction } from '../store/transaction.ts'
 import { identityOf } from '../temporal/identity.ts'
 
 /** What every signal of an operator may say. */
-export const Command = strict({ by: Text.max(200).optional(), reason: Text.optional() })
+export const Command = strict({ by: textUpTo(200).optional(), reason: Text.optional() })
 
 /** What a signal may say, besides that, or must. */
 export function commandWith<Fields extends z.core.$ZodShape>(fields: Fields) {

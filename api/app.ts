@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { isJson } from '../domain/json.ts'
 import { PROBLEMS, Problem, type ProblemCode } from '../domain/problems.ts'
 import { type Config, scheduleSettings } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
@@ -204,15 +205,6 @@ export async function build({
     return { type: `/problems/${params.code}`, ...PROBLEMS[params.code as ProblemCode] }
   })
   return app
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function forbiddenKey(): Problem {

@@ -21,7 +21,8 @@ const CHECKS = [
 
 /**
  * Fuzzes the API as its OpenAPI document describes it, with schemathesis, on a Postgres and a Temporal of this run alone:
- * `npm run fuzz`; with `-- --max-examples 25` it takes three minutes. More arguments are schemathesis' own and win over ours: `-- --max-examples 200 --seed 1`.
+ * `npm run fuzz`; with `-- --max-examples 25` it takes three minutes. More arguments are schemathesis' own and win over ours:
+ * `-- --max-examples 200 --seed 1`.
  */
 async function fuzz(args: string[]): Promise<number> {
   const [command, ...prefix] = await schemathesis()

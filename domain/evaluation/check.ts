@@ -1,3 +1,4 @@
+import { isJson } from '../json.ts'
 import type { Constraint, StrategyContent, Variant } from '../strategy.ts'
 import { operators } from './constraints.ts'
 import { itemsOf } from './strategies.ts'
@@ -117,13 +118,4 @@ function checkParameters({ name, parameters }: Pick<StrategyContent, 'name' | 'p
 
 function within(step: string | number, refusals: Refusal[]): Refusal[] {
   return refusals.map(({ path, message }) => ({ path: [step, ...path], message }))
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -99,11 +99,28 @@ describe('accounts', () => {
 
   it('a change of mode reaches processes that ask for nothing', async () => {
     const { id, path, notes } = await newAccount()
+    const reaches = async (state: object) => {
+      for (const app of [here, there]) {
+        await vi.waitFor(() => expect(app.notes?.accounts.believed(id)).toMatchObject(state))
+      }
+    }
     for (const app of [here, there]) await app.call('GET', notes)
     await call('PATCH', path, { isMigrating: true })
+    await reaches({ mode: 'migrating', epoch: 3 })
+
+    // Also when the connection that tells of them was cut: what was believed is forgotten, and listened for anew.
+    const { cut } = await one<{ cut: number }>(
+      here.db,
+      `SELECT count(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity
+       WHERE datname = current_database() AND query LIKE 'LISTEN interlock_accounts%'`,
+    )
+    expect(cut).toBe(2)
     for (const app of [here, there]) {
-      await vi.waitFor(() => expect(app.notes?.accounts.believed(id)).toMatchObject({ mode: 'migrating', epoch: 3 }))
+      await vi.waitFor(() => expect(app.notes?.accounts.believed(id)).toBeUndefined(), 5_000)
+      await app.call('GET', notes)
     }
+    await call('PATCH', path, { isMigrating: false })
+    await reaches({ mode: 'rollback', epoch: 4 })
   })
 })
 

@@ -136,6 +136,18 @@ describe('an occurrence', () => {
     expect((await pending(made)).scheduledAt).toBe(day(1))
     expect(await makeMissingOccurrences(db)).toBe(0)
   })
+
+  it('is made by the reconciler also when the one before it cannot be', async () => {
+    const all = [await daily(), await daily()] as const
+    for (const made of all)
+      await db.pool.query('DELETE FROM feature_flag_schedules WHERE recurrence_id = $1', [made.recurrenceId])
+    await db.pool.query(`CREATE FUNCTION not_this_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+      CREATE TRIGGER not_this_one BEFORE INSERT ON feature_flag_schedules FOR EACH ROW
+        WHEN (NEW.recurrence_id = '${all[0].recurrenceId}') EXECUTE FUNCTION not_this_one()`)
+    expect(await makeMissingOccurrences(db)).toBe(2)
+    await db.pool.query('DROP FUNCTION not_this_one CASCADE')
+    expect(await makeMissingOccurrences(db)).toBe(1)
+  })
 })
 
 describe('what was missed in an outage', () => {

@@ -237,6 +237,22 @@ describe('the reconciler', () => {
     if (verb === 'terminate') await record(app, workflowId, 'release-plans')
   })
 
+  it('heals the others, and what comes after them, when one cannot be healed', async () => {
+    const plans = [await plan([seconds(3600)]), await plan([seconds(3600)])] as const
+    for (const made of plans) {
+      await made.history(armed)
+      await made.handle.terminate()
+    }
+    await db.pool.query(`
+      CREATE FUNCTION not_this_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+      CREATE TRIGGER not_this_one BEFORE INSERT ON outbox FOR EACH ROW
+        WHEN (NEW.payload ->> 'planId' = '${plans[0].id}') EXECUTE FUNCTION not_this_one()`)
+    await reconcile()
+    await db.pool.query('DROP FUNCTION not_this_one CASCADE')
+    await vi.waitFor(async () => expect((await plans[1].handle.describe()).status.name).toBe('RUNNING'), waiting)
+    expect((await plans[0].handle.describe()).status.name).toBe('TERMINATED')
+  })
+
   it('leaves paused plans and workflows that run alone, and wakes what is late', async () => {
     const paused = await plan([seconds(3600)])
     const running = await plan([seconds(3600)])
