@@ -166,8 +166,7 @@ export async function advance(
 export async function beginCohort(db: Database, slice: MigrationRow): Promise<void> {
   await alone(db, slice, async (tx) => {
     await tx.query(
-      `UPDATE account_migrations SET gated = cohort, next_at = NULL, failing_since = NULL, last_error = NULL, version = version + 1
-       WHERE id = $1`,
+      'UPDATE account_migrations SET gated = cohort, next_at = NULL, version = version + 1 WHERE id = $1',
       [slice.id],
     )
     const { cohort } = slice

@@ -9,6 +9,7 @@ import { startMigration } from '../../store/account-migrations.ts'
 import { getAccount, readState } from '../../store/accounts.ts'
 import { changeMode } from '../../store/notes/flip.ts'
 import { makeAccounts } from '../../store/notes/import.ts'
+import type { NoteStore } from '../../store/notes/note-store.ts'
 import { createTestNoteStores } from '../notes/stores.ts'
 import { alice, asAlice, createTestDatabase, openTestDatabase } from './database.ts'
 
@@ -48,6 +49,11 @@ export async function createMovers() {
     stop: (id: string) => asAlice(db, (tx) => stopMigration(tx, id)),
     mode: async (id: string) => (await getAccount(db, id)).mode,
     stateOf: async (id: string) => (await readState(db, id)).state,
+    /** The same movers, but that some calls of the legacy store do otherwise. */
+    withLegacy: (calls: Partial<NoteStore>): Movers => ({
+      ...movers,
+      stores: { ...stores, legacy: { ...stores.legacy, ...calls } },
+    }),
     /** Changes an account's mode by hand, step by step. */
     walk: async (id: string, ...modes: AccountMode[]) => {
       for (const next of modes) await changeMode(db, stores, id, next, alice)

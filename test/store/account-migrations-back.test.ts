@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { countAccounts, type Movers, moveAccount } from '../../store/account-migration-moves.ts'
+import { countAccounts, moveAccount } from '../../store/account-migration-moves.ts'
 import { getMigration } from '../../store/account-migration-rows.ts'
 import { finishCohort, noteCleaned } from '../../store/account-migration-slices.ts'
 import { contentOfAccount } from '../helpers/accounts.ts'
 import { one } from '../helpers/database.ts'
 import { createMovers, stepOf } from '../helpers/movers.ts'
 
-const { db, stores, notes, movers, make, start, begin, claim, rollBack, stop, mode, walk } = await createMovers()
+const { db, stores, notes, movers, make, start, begin, claim, rollBack, stop, mode, walk, withLegacy } =
+  await createMovers()
 
 describe('the way back', () => {
   const goAll = async (migrationId: string, id: string) => {
@@ -72,24 +73,17 @@ describe('the way back', () => {
     const { id, migration } = await begin(5)
     const { legacy: before } = await contentOfAccount(notes, id)
     let raced = false
-    const racing: Movers = {
-      ...movers,
-      stores: {
-        ...stores,
-        legacy: {
-          ...stores.legacy,
-          // The last look before the last flip: nothing is left.
-          page: async (...args) => {
-            const found = await stores.legacy.page(...args)
-            if (!raced && found.copies.length === 0) {
-              raced = true
-              await walk(id, 'rollback')
-            }
-            return found
-          },
-        },
+    const racing = withLegacy({
+      // The last look before the last flip: nothing is left.
+      page: async (...args) => {
+        const found = await stores.legacy.page(...args)
+        if (!raced && found.copies.length === 0) {
+          raced = true
+          await walk(id, 'rollback')
+        }
+        return found
       },
-    }
+    })
     expect(await moveAccount(racing, await claim(migration.id), id, stepOf())).toBe(true)
     expect(raced).toBe(true)
     expect(await mode(id)).toBe('done')
